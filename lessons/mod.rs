@@ -1,0 +1,28 @@
+//! The lessons, in the order in which they are taken. This table is the only numbering.
+
+#![forbid(unsafe_code)]
+
+use crate::stage::Lesson;
+
+mod pid;
+
+/// Lessons that belong together.
+pub struct Part {
+    /// What they are about.
+    pub title: &'static str,
+    /// In order.
+    pub lessons: &'static [&'static Lesson],
+}
+
+/// Every lesson, in order.
+pub const PARTS: &[Part] = &[Part { title: "Namespaces", lessons: &[&pid::LESSON] }];
+
+/// Every lesson, in order.
+pub fn all() -> impl Iterator<Item = &'static Lesson> {
+    PARTS.iter().flat_map(|part| part.lessons.iter().copied())
+}
+
+/// The lesson of this name.
+pub fn find(id: &str) -> Option<&'static Lesson> {
+    all().find(|lesson| lesson.id == id)
+}

@@ -1,0 +1,7 @@
+//! Commands.
+mod learn;
+use std::process::ExitCode;
+/// Run
+pub fn main() -> ExitCode {
+    learn::temp()
+}

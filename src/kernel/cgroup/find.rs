@@ -1,0 +1,176 @@
+//! Which cgroup trees this machine has, and where in them this process may make groups.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{AccessFlags, access};
+
+use super::{Controller, Version};
+
+/// The three ways in which a machine can be set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// One tree for everything: every system since about 2020.
+    V2,
+    /// A tree for each controller: CentOS 8 and older.
+    V1,
+    /// Both are mounted.
+    Mixed,
+    /// No cgroup file system is mounted.
+    None,
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Layout::V2 => "v2",
+            Layout::V1 => "v1",
+            Layout::Mixed => "mixed",
+            Layout::None => "none",
+        })
+    }
+}
+
+/// Why a controller cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Missing {
+    /// The kernel does not have it, or it is switched off.
+    #[error("this kernel offers no {0} controller in any mounted cgroup tree")]
+    Controller(Controller),
+    /// It is there, but this user may not make groups for it.
+    #[error("this user may not make a cgroup with the {controller} controller below {below}")]
+    NotDelegated {
+        /// The controller that was asked for.
+        controller: Controller,
+        /// The process's own place in the tree.
+        below: String,
+    },
+}
+
+/// One mounted cgroup tree.
+#[derive(Debug, Clone)]
+struct Tree {
+    version: Version,
+    mount: PathBuf,
+    /// This process's own group in it.
+    own: PathBuf,
+    controllers: Vec<String>,
+}
+
+/// Every cgroup tree that is mounted.
+#[derive(Debug, Clone)]
+pub struct Hierarchies {
+    trees: Vec<Tree>,
+}
+
+impl Hierarchies {
+    /// Read the machine's: `/proc/self/mountinfo` and `/proc/self/cgroup`.
+    pub fn detect() -> io::Result<Self> {
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo")?;
+        let own = std::fs::read_to_string("/proc/self/cgroup")?;
+        Ok(Self { trees: mounts.lines().filter_map(|line| tree(line, &own)).collect() })
+    }
+
+    /// The layout as a whole. A version 1 tree without a controller (systemd's own) does not count.
+    pub fn layout(&self) -> Layout {
+        let v1 = self.trees.iter().any(|tree| tree.version == Version::V1 && tree.serves_any());
+        let v2 = self.trees.iter().any(|tree| tree.version == Version::V2);
+        match (v1, v2) {
+            (true, true) => Layout::Mixed,
+            (true, false) => Layout::V1,
+            (false, true) => Layout::V2,
+            (false, false) => Layout::None,
+        }
+    }
+
+    /// Which version serves a controller here, if any does.
+    pub fn version(&self, controller: Controller) -> Option<Version> {
+        self.tree(controller).map(|tree| tree.version)
+    }
+
+    fn tree(&self, controller: Controller) -> Option<&Tree> {
+        self.trees.iter().find(|tree| tree.serves(controller))
+    }
+
+    /// The directory in which a group with this controller can be made.
+    ///
+    /// It is the nearest one at or above the process's own place where the user may write. Version 2 in
+    /// addition wants one that hands the controllers on to its children, which a group that has
+    /// processes of its own cannot do. `together` are the controllers that the group will have.
+    pub fn home(
+        &self,
+        controller: Controller,
+        together: &[Controller],
+    ) -> Result<(Version, PathBuf), Missing> {
+        let tree = self.tree(controller).ok_or(Missing::Controller(controller))?;
+        let wanted: Vec<Controller> = together.iter().copied().filter(|other| tree.serves(*other)).collect();
+        tree.own
+            .ancestors()
+            .take_while(|dir| dir.starts_with(&tree.mount))
+            .find(|dir| {
+                access(*dir, AccessFlags::W_OK).is_ok()
+                    && (tree.version == Version::V1 || hands_on(dir, &wanted))
+            })
+            .map(|dir| (tree.version, dir.to_path_buf()))
+            .ok_or_else(|| Missing::NotDelegated { controller, below: tree.own.display().to_string() })
+    }
+}
+
+fn hands_on(dir: &Path, wanted: &[Controller]) -> bool {
+    let enabled = std::fs::read_to_string(dir.join("cgroup.subtree_control")).unwrap_or_default();
+    wanted.iter().all(|controller| enabled.split_whitespace().any(|name| name == controller.name()))
+}
+
+impl Tree {
+    fn serves(&self, controller: Controller) -> bool {
+        self.controllers.iter().any(|name| name == controller.name())
+    }
+
+    fn serves_any(&self) -> bool {
+        !self.controllers.iter().all(|option| option.starts_with("name="))
+    }
+}
+
+/// A line of mountinfo, if it is a cgroup tree:
+/// `35 31 0:32 /root/of/mount /mount/point rw,relatime - cgroup cgroup rw,memory`.
+fn tree(line: &str, own: &str) -> Option<Tree> {
+    let (place, kind) = line.split_once(" - ")?;
+    let mut place = place.split(' ').skip(3);
+    let (root, mount) = (place.next()?, PathBuf::from(place.next()?));
+    let mut kind = kind.split(' ');
+    let version = match kind.next()? {
+        "cgroup" => Version::V1,
+        "cgroup2" => Version::V2,
+        _ => return None,
+    };
+    let controllers: Vec<String> = match version {
+        Version::V1 => {
+            let options = kind.nth(1)?.split(',').map(str::to_string);
+            options.filter(|option| !matches!(option.as_str(), "rw" | "ro" | "xattr" | "none")).collect()
+        }
+        Version::V2 => std::fs::read_to_string(mount.join("cgroup.controllers"))
+            .unwrap_or_default()
+            .split_whitespace()
+            .map(str::to_string)
+            .collect(),
+    };
+    let own = own.lines().find_map(|line| own_path(line, version, &controllers))?;
+    // Inside a container the mount can show only a part of the tree.
+    let below = Path::new(own).strip_prefix(root).or_else(|_| Path::new(own).strip_prefix("/"));
+    let own = mount.join(below.ok()?);
+    let own = if own.is_dir() { own } else { mount.clone() };
+    Some(Tree { version, mount, own, controllers })
+}
+
+/// A line of `/proc/self/cgroup`, `4:memory:/path` or `0::/path`, if it is that of this tree.
+fn own_path<'a>(line: &'a str, version: Version, controllers: &[String]) -> Option<&'a str> {
+    let mut fields = line.splitn(3, ':').skip(1);
+    let (names, path) = (fields.next()?, fields.next()?);
+    let is_it = match version {
+        Version::V2 => names.is_empty(),
+        Version::V1 => names.split(',').any(|name| controllers.iter().any(|own| own == name)),
+    };
+    is_it.then_some(path)
+}

@@ -1,0 +1,40 @@
+//! What a refused call leaves behind: its name, its arguments and errno.
+
+use super::Errno;
+
+/// The result of a kernel function.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A system call that the kernel refused.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{call}({args}) failed: {errno:?}, {}", errno.desc())]
+pub struct Error {
+    /// The name of the call, as in its manual page.
+    pub call: &'static str,
+    /// Its arguments, as they were recorded.
+    pub args: String,
+    /// Why the kernel refused.
+    pub errno: Errno,
+}
+
+/// For attempts that are meant to be refused: which errno came, if any did.
+pub trait Refused {
+    /// The errno of a refused call, `None` if the kernel granted it.
+    fn refused(&self) -> Option<Errno>;
+}
+
+impl<T> Refused for Result<T> {
+    fn refused(&self) -> Option<Errno> {
+        self.as_ref().err().map(|error| error.errno)
+    }
+}
+
+/// rustix's errno as nix's.
+pub(super) fn errno(error: rustix::io::Errno) -> Errno {
+    Errno::from_raw(error.raw_os_error())
+}
+
+/// The errno inside of an I/O error.
+pub(super) fn io_errno(error: &std::io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or(0))
+}

@@ -1,0 +1,127 @@
+//! Files and directories, and the kernel files that are written to.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use nix::sys::stat::{Mode, SFlag, makedev};
+
+use super::record::{call, quoted};
+use super::{Result, error};
+
+/// `mkdir(2)`.
+/// <https://man7.org/linux/man-pages/man2/mkdir.2.html>
+pub fn mkdir(path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    call(
+        "mkdir",
+        || format!("{}, 0755", quoted(path.display())),
+        || nix::unistd::mkdir(path, Mode::from_bits_truncate(0o755)),
+    )
+}
+
+/// `rmdir(2)`.
+/// <https://man7.org/linux/man-pages/man2/rmdir.2.html>
+pub fn rmdir(path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    call("rmdir", || quoted(path.display()), || io(std::fs::remove_dir(path)))
+}
+
+/// `unlink(2)`: take a name away; the file goes when nothing holds it any more.
+/// <https://man7.org/linux/man-pages/man2/unlink.2.html>
+pub fn unlink(path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    call("unlink", || quoted(path.display()), || nix::unistd::unlink(path))
+}
+
+/// `symlink(2)`.
+/// <https://man7.org/linux/man-pages/man2/symlink.2.html>
+pub fn symlink(target: impl AsRef<Path>, link: impl AsRef<Path>) -> Result<()> {
+    let (target, link) = (target.as_ref(), link.as_ref());
+    let args = || format!("{}, {}", quoted(target.display()), quoted(link.display()));
+    call("symlink", args, || io(std::os::unix::fs::symlink(target, link)))
+}
+
+/// `mknod(2)` of a character device that everybody may read and write.
+/// <https://man7.org/linux/man-pages/man2/mknod.2.html>
+pub fn mknod(path: impl AsRef<Path>, major: u64, minor: u64) -> Result<()> {
+    let path = path.as_ref();
+    let args = || format!("{}, S_IFCHR|0666, makedev({major:#x}, {minor:#x})", quoted(path.display()));
+    call("mknod", args, || {
+        nix::sys::stat::mknod(path, SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), makedev(major, minor))
+    })
+}
+
+/// `umask(2)`: which permission bits new files do not get.
+pub fn umask(mask: u32) -> Result<()> {
+    call(
+        "umask",
+        || format!("{mask:#05o}").replace("0o", "0"),
+        || {
+            nix::sys::stat::umask(Mode::from_bits_truncate(mask));
+            Ok(())
+        },
+    )
+}
+
+/// `chdir(2)`.
+/// <https://man7.org/linux/man-pages/man2/chdir.2.html>
+pub fn chdir(path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    call("chdir", || quoted(path.display()), || nix::unistd::chdir(path))
+}
+
+/// `write(2)` to a file that is there, in one go, as the kernel's own files want it.
+/// <https://man7.org/linux/man-pages/man2/write.2.html>
+pub fn write(path: impl AsRef<Path>, text: impl AsRef<[u8]>) -> Result<()> {
+    put(path.as_ref(), text.as_ref(), OpenOptions::new().write(true))
+}
+
+/// Make a file with this content: `open(2)` with `O_CREAT | O_TRUNC`, then `write(2)`.
+pub fn create(path: impl AsRef<Path>, text: impl AsRef<[u8]>) -> Result<()> {
+    put(path.as_ref(), text.as_ref(), OpenOptions::new().write(true).create(true).truncate(true).mode(0o644))
+}
+
+/// Add to the end of a file: `open(2)` with `O_APPEND`, then `write(2)`.
+pub fn append(path: impl AsRef<Path>, text: impl AsRef<[u8]>) -> Result<()> {
+    put(path.as_ref(), text.as_ref(), OpenOptions::new().append(true))
+}
+
+fn put(path: &Path, text: &[u8], options: &OpenOptions) -> Result<()> {
+    let content = || format!("{}, {}", quoted(path.display()), quoted(String::from_utf8_lossy(text)));
+    let mut file = match options.open(path) {
+        Ok(file) => file,
+        // Narrated only when it is what failed: the path is part of the write.
+        Err(failed) => return call("open", content, || io(Err(failed))),
+    };
+    if text.is_empty() {
+        return call("open", || format!("{}, O_CREAT", quoted(path.display())), || Ok(()));
+    }
+    call("write", content, || io(file.write_all(text)).map(|()| text.len())).map(drop)
+}
+
+/// `ftruncate(2)` of a new file: a length without content takes no space ("sparse").
+/// <https://man7.org/linux/man-pages/man2/truncate.2.html>
+pub fn create_sparse(path: impl AsRef<Path>, length: u64) -> Result<()> {
+    let path = path.as_ref();
+    let args = || format!("{}, {length}", quoted(path.display()));
+    call("ftruncate", args, || io(File::create(path).and_then(|file| file.set_len(length))))
+}
+
+/// A whole file with its permissions, copied.
+pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
+    let (from, to) = (from.as_ref(), to.as_ref());
+    let args = || format!("{}, {}", quoted(from.display()), quoted(to.display()));
+    call("copy_file_range", args, || io(std::fs::copy(from, to).map(|bytes| bytes as usize))).map(drop)
+}
+
+fn io<T>(result: std::io::Result<T>) -> nix::Result<T> {
+    result.map_err(|failed| error::io_errno(&failed))
+}
+
+/// Record a removal that was tried until it was possible.
+pub(super) fn removed(name: &'static str, path: &Path, result: std::io::Result<()>) -> Result<()> {
+    let mut result = Some(result);
+    call(name, || quoted(path.display()), || io(result.take().unwrap_or(Ok(()))))
+}

@@ -1,0 +1,208 @@
+//! Processes: made, replaced, ended, waited for.
+
+use std::ffi::CString;
+use std::os::fd::BorrowedFd;
+use std::time::Instant;
+
+use nix::sys::signal::Signal;
+use nix::sys::wait::WaitStatus;
+use nix::{libc, unistd};
+
+use super::record::{call, last_call, note, quoted};
+use super::{Errno, Error, Pid, Result, raw};
+
+pub use nix::sys::signal::Signal as Sig;
+
+/// The arguments of `clone3(2)`: which namespaces the child gets for itself.
+/// <https://man7.org/linux/man-pages/man2/clone.2.html>
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Clone3 {
+    flags: u64,
+}
+
+/// The flags that `clone3` takes here, with their names.
+const CLONE_FLAGS: &[(i32, &str)] = &[
+    (libc::CLONE_NEWTIME, "CLONE_NEWTIME"),
+    (libc::CLONE_NEWNS, "CLONE_NEWNS"),
+    (libc::CLONE_NEWCGROUP, "CLONE_NEWCGROUP"),
+    (libc::CLONE_NEWUTS, "CLONE_NEWUTS"),
+    (libc::CLONE_NEWIPC, "CLONE_NEWIPC"),
+    (libc::CLONE_NEWUSER, "CLONE_NEWUSER"),
+    (libc::CLONE_NEWPID, "CLONE_NEWPID"),
+    (libc::CLONE_NEWNET, "CLONE_NEWNET"),
+];
+
+impl Clone3 {
+    /// A plain child that shares every namespace with its parent, as `fork` makes it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn with(self, flag: i32) -> Self {
+        Self { flags: self.flags | flag as u64 }
+    }
+
+    /// `CLONE_NEWPID`: the child is process 1 of a new PID namespace.
+    pub fn newpid(self) -> Self {
+        self.with(libc::CLONE_NEWPID)
+    }
+
+    /// `CLONE_NEWNS`: a copy of the mount table.
+    pub fn newns(self) -> Self {
+        self.with(libc::CLONE_NEWNS)
+    }
+
+    /// `CLONE_NEWUTS`: its own host name.
+    pub fn newuts(self) -> Self {
+        self.with(libc::CLONE_NEWUTS)
+    }
+
+    /// `CLONE_NEWIPC`: its own System V objects and POSIX message queues.
+    pub fn newipc(self) -> Self {
+        self.with(libc::CLONE_NEWIPC)
+    }
+
+    /// `CLONE_NEWNET`: its own network stack, with a loopback interface that is down.
+    pub fn newnet(self) -> Self {
+        self.with(libc::CLONE_NEWNET)
+    }
+
+    /// `CLONE_NEWUSER`: its own user and group numbers, and capabilities over what it makes.
+    pub fn newuser(self) -> Self {
+        self.with(libc::CLONE_NEWUSER)
+    }
+
+    /// `CLONE_NEWTIME`: its own offsets of the boot and monotonic clocks.
+    pub fn newtime(self) -> Self {
+        self.with(libc::CLONE_NEWTIME)
+    }
+
+    fn names(self, into_cgroup: bool) -> String {
+        let mut names: Vec<&str> = CLONE_FLAGS
+            .iter()
+            .filter(|(flag, _)| self.flags & *flag as u64 != 0)
+            .map(|(_, name)| *name)
+            .collect();
+        if into_cgroup {
+            names.push("CLONE_INTO_CGROUP");
+        }
+        if names.is_empty() { "0".into() } else { names.join("|") }
+    }
+
+    /// Make the child: `Some(pid)` in the parent, `None` in the child.
+    ///
+    /// With `cgroup` the child starts inside that cgroup (v2 only), which is by far the fastest way to join.
+    pub fn call(self, cgroup: Option<BorrowedFd>) -> Result<Option<Pid>> {
+        let args = || format!("flags={}, exit_signal=SIGCHLD", self.names(cgroup.is_some()));
+        let started = Instant::now();
+        match raw::clone3(self.flags, Signal::SIGCHLD, cgroup).transpose() {
+            None => Ok(None), // the child: the call is the parent's, and so is the record
+            Some(result) => note("clone3", args, started.elapsed(), result).map(Some),
+        }
+    }
+}
+
+/// `getpid(2)`: the caller's number in its own PID namespace.
+/// <https://man7.org/linux/man-pages/man2/getpid.2.html>
+pub fn getpid() -> Result<Pid> {
+    call("getpid", String::new, || Ok(unistd::getpid()))
+}
+
+/// `getppid(2)`: the parent's number, 0 when the parent is outside of the PID namespace.
+/// <https://man7.org/linux/man-pages/man2/getpid.2.html>
+pub fn getppid() -> Result<Pid> {
+    call("getppid", String::new, || Ok(unistd::getppid()))
+}
+
+/// `kill(2)`: send a signal.
+/// <https://man7.org/linux/man-pages/man2/kill.2.html>
+pub fn kill(pid: Pid, signal: Signal) -> Result<()> {
+    call("kill", || format!("{pid}, {signal}"), || nix::sys::signal::kill(pid, signal))
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// By itself, with this status.
+    Exited(i32),
+    /// By this signal.
+    Killed(Signal),
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self {
+            Ended::Exited(code) => write!(f, "exited with {code}"),
+            Ended::Killed(signal) => write!(f, "killed by {signal}"),
+        }
+    }
+}
+
+/// `wait4(2)` for one child, or for any child with `None`: which one ended, and how.
+/// <https://man7.org/linux/man-pages/man2/wait4.2.html>
+pub fn wait4(pid: Option<Pid>) -> Result<(Pid, Ended)> {
+    let args = || pid.map_or("-1".into(), |pid| pid.to_string());
+    let mut ended = Ended::Exited(0);
+    let pid = call("wait4", args, || {
+        loop {
+            match nix::sys::wait::waitpid(pid, None) {
+                Ok(WaitStatus::Exited(pid, code)) => {
+                    ended = Ended::Exited(code);
+                    return Ok(pid);
+                }
+                Ok(WaitStatus::Signaled(pid, signal, _)) => {
+                    ended = Ended::Killed(signal);
+                    return Ok(pid);
+                }
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+    })?;
+    Ok((pid, ended))
+}
+
+/// `execve(2)`: become another program. Returns only if that failed.
+/// <https://man7.org/linux/man-pages/man2/execve.2.html>
+pub fn execve(program: &str, argv: &[&str], env: &[&str]) -> Error {
+    let strings = |list: &[&str]| -> nix::Result<Vec<CString>> {
+        list.iter().map(|text| CString::new(*text).map_err(|_| Errno::EINVAL)).collect()
+    };
+    let args = || {
+        let argv: Vec<String> = argv.iter().map(quoted).collect();
+        format!("{}, [{}]", quoted(program), argv.join(", "))
+    };
+    last_call("execve", args, || {
+        let attempt = || {
+            let path = CString::new(program).map_err(|_| Errno::EINVAL)?;
+            unistd::execve(&path, &strings(argv)?, &strings(env)?)
+        };
+        match attempt() {
+            Ok(never) => match never {},
+            Err(errno) => errno,
+        }
+    })
+}
+
+/// `prctl(PR_SET_NO_NEW_PRIVS)`: from here on no program can gain privileges by being executed.
+/// <https://man7.org/linux/man-pages/man2/pr_set_no_new_privs.2const.html>
+pub fn set_no_new_privs() -> Result<()> {
+    call(
+        "prctl",
+        || "PR_SET_NO_NEW_PRIVS, 1".into(),
+        || rustix::thread::set_no_new_privs(true).map_err(super::error::errno),
+    )
+}
+
+/// `prctl(PR_SET_NAME)`: the name in `/proc/PID/comm`, at most fifteen bytes.
+/// <https://man7.org/linux/man-pages/man2/pr_set_name.2const.html>
+pub fn set_name(name: &str) -> Result<()> {
+    call(
+        "prctl",
+        || format!("PR_SET_NAME, {}", quoted(name)),
+        || {
+            let name = CString::new(name).map_err(|_| Errno::EINVAL)?;
+            rustix::thread::set_name(&name).map_err(super::error::errno)
+        },
+    )
+}

@@ -1,0 +1,127 @@
+//! The only file of the library with `unsafe` in it: calls for which the libraries have no safe function.
+
+#![allow(unsafe_code, reason = "fenced here; every block says why it is sound")]
+
+use std::ffi::{CStr, c_int};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::unistd::{ForkResult, Pid};
+use nix::{errno::Errno, libc};
+
+/// `CLONE_INTO_CGROUP` of `linux/sched.h`: it does not fit into the int of the C library.
+const CLONE_INTO_CGROUP: u64 = 1 << 33;
+
+/// `clone3(2)` with the stack shared copy-on-write, as `fork` does it: `None` is the child.
+///
+/// The process must have one thread: another one's locks would stay locked in the child for ever.
+/// <https://man7.org/linux/man-pages/man2/clone.2.html>
+pub fn clone3(flags: u64, exit_signal: Signal, cgroup: Option<BorrowedFd>) -> nix::Result<Option<Pid>> {
+    let mut flags = flags;
+    if cgroup.is_some() {
+        flags |= CLONE_INTO_CGROUP;
+    }
+    let args = libc::clone_args {
+        flags,
+        pidfd: 0,
+        child_tid: 0,
+        parent_tid: 0,
+        exit_signal: exit_signal as u64,
+        stack: 0,
+        stack_size: 0,
+        tls: 0,
+        set_tid: 0,
+        set_tid_size: 0,
+        cgroup: cgroup.map_or(0, |fd| fd.as_raw_fd() as u64),
+    };
+    // SAFETY: `args` is a whole clone_args that outlives the call. Without CLONE_VM the child gets its own
+    // copy of the address space and returns on the same stack, as after fork(2).
+    let result = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<libc::clone_args>()) };
+    match Errno::result(result)? {
+        0 => Ok(None),
+        pid => Ok(Some(Pid::from_raw(pid as i32))),
+    }
+}
+
+/// `fork(2)` for the engine's own helpers, which are not part of any lesson: `None` is the child.
+pub fn fork() -> nix::Result<Option<Pid>> {
+    // SAFETY: glassbox has one thread wherever it forks, so no lock can be held by another one.
+    match unsafe { nix::unistd::fork() }? {
+        ForkResult::Child => Ok(None),
+        ForkResult::Parent { child } => Ok(Some(child)),
+    }
+}
+
+/// `_exit(2)`: leave a forked child without running the parent's exit handlers.
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: _exit has no preconditions.
+    unsafe { libc::_exit(code) }
+}
+
+/// `seccomp(SECCOMP_SET_MODE_FILTER)`: from here on the kernel runs `program` at every system call.
+/// <https://man7.org/linux/man-pages/man2/seccomp.2.html>
+pub fn seccomp_set_filter(program: &mut [libc::sock_filter]) -> nix::Result<()> {
+    let Ok(len) = u16::try_from(program.len()) else { return Err(Errno::EINVAL) };
+    let prog = libc::sock_fprog { len, filter: program.as_mut_ptr() };
+    // SAFETY: `prog` points at `len` instructions, which the kernel copies and checks before it returns.
+    let result =
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const prog) };
+    Errno::result(result).map(drop)
+}
+
+/// `ioctl(SIOCGIFFLAGS)` and `ioctl(SIOCSIFFLAGS)`: add `IFF_UP` to the flags of a network interface.
+/// <https://man7.org/linux/man-pages/man7/netdevice.7.html>
+pub fn interface_up(socket: BorrowedFd, name: &CStr) -> nix::Result<()> {
+    // SAFETY: ifreq is plain data, for which all zeroes is a value.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    let bytes = name.to_bytes();
+    if bytes.len() >= request.ifr_name.len() {
+        return Err(Errno::ENAMETOOLONG);
+    }
+    for (to, from) in request.ifr_name.iter_mut().zip(bytes) {
+        *to = *from as libc::c_char;
+    }
+    // SAFETY: the kernel reads the name from `request` and writes the flags into it.
+    Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFFLAGS, &raw mut request) })?;
+    // SAFETY: the call before filled in exactly this member of the union.
+    unsafe { request.ifr_ifru.ifru_flags |= libc::IFF_UP as i16 };
+    // SAFETY: the kernel reads name and flags from `request`.
+    Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) })?;
+    Ok(())
+}
+
+/// `prctl(PR_SET_PDEATHSIG)`: which signal this process gets when its parent dies; `None` for none.
+/// <https://man7.org/linux/man-pages/man2/pr_set_pdeathsig.2const.html>
+pub fn set_parent_death_signal(signal: Option<Signal>) -> nix::Result<()> {
+    let number = signal.map_or(0, |signal| signal as c_int);
+    // SAFETY: PR_SET_PDEATHSIG takes a number and touches no memory.
+    Errno::result(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, number) }).map(drop)
+}
+
+/// `sigaction(2)`: run `handler` when one of `signals` arrives.
+///
+/// `handler` must do only what `signal-safety(7)` allows.
+pub fn on_signals(signals: &[Signal], handler: extern "C" fn(c_int)) -> nix::Result<()> {
+    let action = SigAction::new(SigHandler::Handler(handler), SaFlags::empty(), SigSet::empty());
+    for signal in signals {
+        // SAFETY: the callers' handlers use only async-signal-safe calls and atomics.
+        unsafe { sigaction(*signal, &action)? };
+    }
+    Ok(())
+}
+
+/// `sigaction(2)`: give `signals` back to the kernel's default.
+pub fn default_signals(signals: &[Signal]) -> nix::Result<()> {
+    let action = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    for signal in signals {
+        // SAFETY: the default disposition runs no code of ours.
+        unsafe { sigaction(*signal, &action)? };
+    }
+    Ok(())
+}
+
+/// Own a descriptor that the kernel has just passed to this process (`SCM_RIGHTS`).
+pub(crate) fn own(fd: RawFd) -> OwnedFd {
+    // SAFETY: the callers pass a number that recvmsg has just returned and that nothing else owns.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}

@@ -1,0 +1,54 @@
+//! Labs: assignments that the kernel marks.
+//!
+//! A lab sets a scene, whose values are drawn anew at each start, and says what is to be done with any
+//! tools. `check` then looks at kernel state and says what it saw and where.
+
+mod exam;
+mod record;
+mod scene;
+
+pub use exam::{Exam, Item};
+pub use record::{Record, Store};
+pub use scene::{Setting, resident, start, stop};
+
+use crate::machine::Need;
+use crate::stage::Result;
+
+/// What a lab asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Bring the kernel into a state.
+    Do,
+    /// Answer a question about a running scene.
+    Find,
+    /// Repair a broken scene.
+    Fix,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.pad(match self {
+            Kind::Do => "do",
+            Kind::Find => "find",
+            Kind::Fix => "fix",
+        })
+    }
+}
+
+/// A lab.
+pub struct Lab {
+    /// What it asks for.
+    pub kind: Kind,
+    /// The assignment in a few words.
+    pub title: &'static str,
+    /// What the machine must offer.
+    pub needs: &'static [Need],
+    /// Draw the values, and set the scene.
+    pub begin: fn(&mut Setting) -> Result<()>,
+    /// The assignment, with the values that were drawn.
+    pub task: fn(&Record) -> String,
+    /// Look at what was done.
+    pub check: fn(&Record, &mut Exam) -> Result<()>,
+    /// Do it, as the reference does it; returns the answer to a question.
+    pub solve: fn(&Record) -> Result<Option<String>>,
+}

@@ -1,0 +1,21 @@
+//! A container with glass walls.
+//!
+//! ```text
+//! cli ─▶ lessons ─▶ stage, lab, container ─▶ machine, trace ─▶ kernel, probe
+//! ```
+//! Modules depend one way, from the left to the right. What a lesson shows is a stream of [`event`]s, which
+//! [`present`] lays out for the terminal, a pipe, a program, or the book.
+
+pub mod cli;
+pub mod container;
+pub mod event;
+pub mod kernel;
+pub mod lab;
+#[path = "../lessons/mod.rs"]
+pub mod lessons;
+pub mod machine;
+pub mod present;
+pub mod probe;
+pub mod stage;
+pub mod state;
+pub mod trace;

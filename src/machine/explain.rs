@@ -1,0 +1,131 @@
+//! Why the kernel refused, on this very machine, and the one thing to do about it.
+
+use std::fmt;
+use std::fs;
+
+use serde::Serialize;
+
+use crate::kernel::cgroup::Missing;
+use crate::kernel::{self, Errno};
+use crate::stage::Error;
+
+/// A refusal, explained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// What stands in the way, a sentence without a full stop.
+    pub why: String,
+    /// The one thing to do.
+    pub hint: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}\nhint: {}", self.why, self.hint)
+    }
+}
+
+impl Refusal {
+    /// Put together.
+    pub fn new(why: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { why: why.into(), hint: hint.into() }
+    }
+}
+
+/// A fact about this machine that forbids user namespaces.
+struct Bar {
+    /// The file that shows it, and what it then says.
+    file: &'static str,
+    value: &'static str,
+    why: &'static str,
+    hint: &'static str,
+}
+
+/// Looked at in this order when a user namespace is refused.
+const BARS: &[Bar] = &[
+    Bar {
+        file: "/proc/sys/user/max_user_namespaces",
+        value: "0",
+        why: "user namespaces are switched off (user.max_user_namespaces is 0)",
+        hint: "sudo sysctl user.max_user_namespaces=15000, or run glassbox as root",
+    },
+    Bar {
+        file: "/proc/sys/kernel/unprivileged_userns_clone",
+        value: "0",
+        why: "ordinary users may not make user namespaces (kernel.unprivileged_userns_clone is 0)",
+        hint: "sudo sysctl kernel.unprivileged_userns_clone=1, or run glassbox as root",
+    },
+    Bar {
+        file: "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+        value: "1",
+        why: "AppArmor restricts user namespaces (kernel.apparmor_restrict_unprivileged_userns is 1)",
+        hint: "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0, or run glassbox as root",
+    },
+];
+
+fn says(file: &str, value: &str) -> bool {
+    fs::read_to_string(file).is_ok_and(|content| content.trim() == value)
+}
+
+/// Explain a call that was refused while the stage was set or a need was tried.
+pub(super) fn explain(error: &kernel::Error) -> Refusal {
+    let about_namespaces = matches!(error.call, "unshare" | "clone3" | "write" | "open" | "mount");
+    let denied = matches!(error.errno, Errno::EPERM | Errno::EACCES | Errno::ENOSPC | Errno::EINVAL);
+    if about_namespaces && denied && !nix::unistd::geteuid().is_root() || error.errno == Errno::ENOSPC {
+        if let Some(bar) = BARS.iter().find(|bar| says(bar.file, bar.value)) {
+            return Refusal::new(bar.why, bar.hint);
+        }
+    }
+    let filtered = crate::probe::process::status("self", "Seccomp").is_ok_and(|mode| mode.text == "2");
+    if filtered && denied {
+        return Refusal::new(
+            format!("a seccomp filter around this process forbids {} ({:?})", error.call, error.errno),
+            "glassbox is inside of another container: start that one with --privileged, or run glassbox outside of it",
+        );
+    }
+    match (error.call, error.errno) {
+        ("mount", Errno::ENODEV) => Refusal::new(
+            format!("this kernel does not have the file system of {}({})", error.call, error.args),
+            "load its module as root, for overlayfs: sudo modprobe overlay",
+        ),
+        ("unshare" | "clone3", Errno::EINVAL) => Refusal::new(
+            format!("this kernel does not have the namespaces of {}({})", error.call, error.args),
+            "use a kernel that has them: every distribution's own does",
+        ),
+        (_, Errno::EPERM | Errno::EACCES) => Refusal::new(
+            format!("the kernel refused {}({}) to this user: {:?}", error.call, error.args, error.errno),
+            "run glassbox as root, for example with sudo",
+        ),
+        _ => Refusal::new(error.to_string(), "`glassbox doctor` shows what this machine allows"),
+    }
+}
+
+impl From<&Missing> for Refusal {
+    fn from(missing: &Missing) -> Self {
+        let hint = match missing {
+            Missing::Controller(controller) => {
+                format!("boot a kernel that has it, and without cgroup_disable={controller}")
+            }
+            Missing::NotDelegated { .. } => {
+                "run glassbox as root, or where systemd runs: systemd-run --user --scope -p Delegate=yes glassbox".into()
+            }
+        };
+        Refusal::new(missing.to_string(), hint)
+    }
+}
+
+/// What to do about a failed lesson, if that is known.
+pub fn hint_for(error: &Error) -> Option<String> {
+    match error {
+        Error::Kernel(error) if error.errno == Errno::ENOSPC && error.call != "unshare" => {
+            Some("the file system in memory is full: free some memory, and try again".into())
+        }
+        Error::Kernel(error) => Some(explain(error).hint),
+        Error::Cgroup(missing) => Some(Refusal::from(missing).hint),
+        Error::Image(image) => Some(image.hint()),
+        Error::Unreadable(_) | Error::Io { .. } => {
+            Some("`glassbox doctor` shows what this machine allows".into())
+        }
+        Error::Lesson(_) => Some("this is a fault of glassbox: please report it".into()),
+        Error::Claim(_) | Error::Lane { .. } => None,
+    }
+}

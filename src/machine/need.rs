@@ -1,0 +1,133 @@
+//! What a lesson needs, and whether this machine has it.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::explain::{Refusal, explain};
+use super::{Machine, Mode, trial};
+use crate::kernel::cgroup::{Controller, Group};
+use crate::kernel::mount::{Flags, mount};
+use crate::kernel::namespace::{Kind, unshare};
+use crate::kernel::seccomp::Filter;
+use crate::kernel::{fs, process};
+
+/// Something that a lesson cannot do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// This kernel or a newer one.
+    Kernel(u32, u32),
+    /// A namespace kind that this user can make.
+    Namespace(Kind),
+    /// A cgroup controller that this user can set limits with.
+    Controller(Controller),
+    /// The overlay file system, mounted by this user.
+    Overlay,
+    /// System call filters.
+    Seccomp,
+    /// A program.
+    Program(&'static str),
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Need::Kernel(major, minor) => write!(f, "Linux {major}.{minor} or newer"),
+            Need::Namespace(kind) => write!(f, "{kind} namespaces"),
+            Need::Controller(controller) => write!(f, "the {controller} controller"),
+            Need::Overlay => f.write_str("overlayfs"),
+            Need::Seccomp => f.write_str("seccomp filters"),
+            Need::Program(name) => write!(f, "the program {name}"),
+        }
+    }
+}
+
+/// Whether a need is met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// It is.
+    Met,
+    /// It is not.
+    Missing(Refusal),
+}
+
+/// Whether a lesson runs here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum Verdict {
+    /// With root's powers.
+    Runs,
+    /// In a user namespace of this ordinary user.
+    RunsWithoutRoot,
+    /// Not.
+    Cannot(Refusal),
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Verdict::Runs => "runs",
+            Verdict::RunsWithoutRoot => "runs without root",
+            Verdict::Cannot(_) => "cannot",
+        })
+    }
+}
+
+impl Need {
+    /// Look, or try.
+    pub fn examine(self, machine: &Machine, mode: Mode) -> Finding {
+        let tried = match self {
+            Need::Kernel(major, minor) => return kernel_at_least(&machine.release, (major, minor)),
+            Need::Program(name) => return program(name),
+            Need::Controller(controller) => return usable(machine, controller),
+            Need::Namespace(kind) => trial::attempt(|| {
+                mode.enter()?;
+                unshare(&[kind])
+            }),
+            Need::Overlay => trial::attempt(|| {
+                mode.enter()?;
+                ["lower", "upper", "work", "merged"].iter().try_for_each(fs::mkdir)?;
+                let options = "lowerdir=lower,upperdir=upper,workdir=work";
+                mount("overlay", "merged", "overlay", Flags::empty(), options)
+            }),
+            Need::Seccomp => trial::attempt(|| {
+                process::set_no_new_privs()?;
+                Filter::allowing(["write", "exit_group", "close"]).install()
+            }),
+        };
+        tried.map_or_else(|error| Finding::Missing(explain(&error)), |()| Finding::Met)
+    }
+}
+
+fn kernel_at_least(release: &str, wanted: (u32, u32)) -> Finding {
+    let mut numbers = release.split(|sign: char| !sign.is_ascii_digit()).map_while(|part| part.parse().ok());
+    let has: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if has >= wanted {
+        return Finding::Met;
+    }
+    let (major, minor) = wanted;
+    Finding::Missing(Refusal::new(
+        format!("this kernel is {release}, and Linux {major}.{minor} or newer is needed"),
+        "boot a newer kernel",
+    ))
+}
+
+fn program(name: &'static str) -> Finding {
+    if crate::probe::programs::find(name).is_some() {
+        return Finding::Met;
+    }
+    Finding::Missing(Refusal::new(
+        format!("the program {name} is not on PATH"),
+        format!("install it, for example: sudo apt install {name}"),
+    ))
+}
+
+fn usable(machine: &Machine, controller: Controller) -> Finding {
+    let Some(hierarchies) = &machine.hierarchies else {
+        return Finding::Missing(Refusal::new("/proc is not mounted", "mount -t proc proc /proc"));
+    };
+    match Group::plan(hierarchies, "glassbox", &[controller]) {
+        Ok(_) => Finding::Met,
+        Err(missing) => Finding::Missing(Refusal::from(&missing)),
+    }
+}

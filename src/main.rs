@@ -1,0 +1,7 @@
+//! The command `glassbox`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    glassbox::cli::main()
+}

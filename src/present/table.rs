@@ -1,0 +1,65 @@
+//! The table of kernel state: in columns where they fit, below each other where they do not.
+
+use unicode_width::UnicodeWidthStr;
+
+use super::line::{Line, Style, wrapped};
+use crate::event::Row;
+
+const GAP: usize = 3;
+const NOTHING: &str = "—";
+
+fn shown(value: Option<&String>) -> &str {
+    value.map_or(NOTHING, String::as_str)
+}
+
+/// `title`, then a row for each difference.
+pub(super) fn state(title: &str, rows: &[Row], width: usize) -> Vec<Line> {
+    let cells: Vec<[&str; 4]> = rows
+        .iter()
+        .map(|row| {
+            [row.what.as_str(), shown(row.before.as_ref()), shown(row.after.as_ref()), row.note.as_str()]
+        })
+        .collect();
+    let header = [title, "before", "after", ""];
+    let column = |index: usize| {
+        cells.iter().map(|row| row[index].width()).chain([header[index].width()]).max().unwrap_or(0)
+    };
+    let widths = [column(0), column(1), column(2), column(3)];
+    if 1 + widths.iter().sum::<usize>() + 3 * GAP <= width {
+        in_columns(header, &cells, widths)
+    } else {
+        stacked(title, &cells, width)
+    }
+}
+
+fn in_columns(header: [&str; 4], cells: &[[&str; 4]], widths: [usize; 4]) -> Vec<Line> {
+    let line = |row: &[&str; 4], styles: [Style; 4]| {
+        let mut line = Line::new().with(Style::Plain, " ");
+        let mut end = 1;
+        for ((cell, style), width) in row.iter().zip(styles).zip(widths) {
+            line = line.with(style, *cell);
+            end += width + GAP;
+            line = line.pad_to(end);
+        }
+        line
+    };
+    let plain = [Style::Plain, Style::Dim, Style::Plain, Style::Dim];
+    let mut lines = vec![line(&header, [Style::Title, Style::Dim, Style::Dim, Style::Dim])];
+    lines.extend(cells.iter().map(|row| line(row, plain)));
+    lines
+}
+
+fn stacked(title: &str, cells: &[[&str; 4]], width: usize) -> Vec<Line> {
+    const INDENT: usize = 11;
+    let mut lines = wrapped(Line::new().with(Style::Plain, " "), Style::Title, title, 1, width);
+    for [what, before, after, note] in cells {
+        let label = |name: &str| Line::new().with(Style::Dim, format!("   {name}")).pad_to(INDENT);
+        lines.extend(wrapped(Line::new().with(Style::Plain, " "), Style::Plain, what, 1, width));
+        lines.extend(wrapped(label("before"), Style::Dim, before, INDENT, width));
+        lines.extend(wrapped(label("after"), Style::Plain, after, INDENT, width));
+        if !note.is_empty() {
+            lines.extend(wrapped(label(""), Style::Dim, note, INDENT, width));
+        }
+    }
+    lines
+}

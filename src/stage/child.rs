@@ -1,0 +1,237 @@
+//! Child processes of a lesson, each a lane of its own.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::channel::{Channel, Message, retry};
+use super::error::doing;
+use super::{Error, Result, Stage};
+use crate::event::Body;
+use crate::kernel::cgroup::Group;
+use crate::kernel::process::{Clone3, Ended, Sig};
+use crate::kernel::{Pid, process, raw};
+
+/// Between a process and its maker: who acts, and whether the other one is still there.
+pub(super) struct Gate(UnixStream);
+
+const HOLDING: u8 = b'h';
+const GO_ON: u8 = b'g';
+
+impl Gate {
+    /// The next byte from the other end; `None` when it is closed.
+    fn wait(&mut self) -> Option<u8> {
+        let mut byte = [0];
+        match self.0.read(&mut byte) {
+            Ok(1) => Some(byte[0]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.wait(),
+            _ => None,
+        }
+    }
+
+    fn send(&mut self, byte: u8) -> bool {
+        self.0.write_all(&[byte]).is_ok()
+    }
+}
+
+/// A child, as its maker sees it.
+pub struct Child {
+    lane: String,
+    pid: Pid,
+    gate: Gate,
+}
+
+impl Stage {
+    /// Make a child in lane `lane` that performs `body`. Returns when it [holds](Stage::hold), ends, or has
+    /// become another program.
+    pub fn child(
+        &self,
+        lane: &str,
+        clone: Clone3,
+        body: impl FnOnce(&mut Stage) -> Result<()>,
+    ) -> Result<Child> {
+        self.spawn(lane, clone, None, body)
+    }
+
+    /// The same, with the child inside of a cgroup from its first instruction.
+    pub fn child_in(
+        &self,
+        group: &Group,
+        lane: &str,
+        clone: Clone3,
+        body: impl FnOnce(&mut Stage) -> Result<()>,
+    ) -> Result<Child> {
+        self.spawn(lane, clone, Some(group), body)
+    }
+
+    fn spawn(
+        &self,
+        lane: &str,
+        clone: Clone3,
+        group: Option<&Group>,
+        body: impl FnOnce(&mut Stage) -> Result<()>,
+    ) -> Result<Child> {
+        let (channel, directors_end) = doing("making a socket pair", Channel::pair())?;
+        let (ours, theirs) = doing("making a socket pair", UnixStream::pair())?;
+        self.ask(&Message::Lane { name: lane.into() }, Some(&directors_end));
+        drop(directors_end);
+        let target = group.map(Group::clone_target).transpose()?.flatten();
+        match clone.call(target.as_ref().map(AsFd::as_fd))? {
+            Some(pid) => {
+                drop((theirs, channel));
+                let mut child = Child { lane: lane.into(), pid, gate: Gate(ours) };
+                child.go_on();
+                Ok(child)
+            }
+            None => {
+                drop(ours);
+                // The maker's own channel must close when the maker ends, not when we do.
+                let _ = nix::unistd::close(self.channel.fd().as_raw_fd());
+                let join = group.filter(|_| target.is_none());
+                let mut stage = Stage::new(channel, Rc::clone(&self.scene), Some(Gate(theirs)));
+                let code = stage.act(|stage| {
+                    stage.die_with_maker()?;
+                    stage.await_turn();
+                    join.map_or(Ok(()), Group::join)?;
+                    body(stage)
+                });
+                raw::exit_now(code)
+            }
+        }
+    }
+
+    /// Perform, report what went wrong, and say with which status to exit.
+    pub(super) fn act(&mut self, body: impl FnOnce(&mut Stage) -> Result<()>) -> i32 {
+        let result = catch_unwind(AssertUnwindSafe(|| body(self)));
+        let failed = match result {
+            Ok(Ok(())) => return 0,
+            Ok(Err(error)) if error.was_shown() => return 1,
+            Ok(Err(error)) => error,
+            Err(_panic) => Error::Lesson("glassbox itself has a fault: see the panic message above".into()),
+        };
+        let hint = crate::machine::hint_for(&failed).unwrap_or_default();
+        self.show(Body::Failed { error: failed.to_string(), hint });
+        1
+    }
+
+    /// The kernel ends this process when its maker ends.
+    fn die_with_maker(&self) -> Result<()> {
+        doing("prctl(PR_SET_PDEATHSIG)", raw::set_parent_death_signal(Some(Sig::SIGKILL)).map_err(Into::into))
+    }
+
+    /// Stay as you are, and let the maker act until it lets you go on.
+    pub fn hold(&mut self) -> Result<()> {
+        let Some(gate) = &mut self.gate else {
+            return Err(Error::Lesson("the first process has nobody to hold for".into()));
+        };
+        gate.send(HOLDING);
+        self.await_turn();
+        Ok(())
+    }
+
+    fn await_turn(&mut self) {
+        if self.gate.as_mut().and_then(Gate::wait) != Some(GO_ON) {
+            raw::exit_now(1); // the maker is gone
+        }
+    }
+
+    /// Let the maker act until it has ended, and go on without it: an orphan.
+    pub fn outlive_maker(&mut self) -> Result<()> {
+        let what = "waiting for the maker's end";
+        doing(what, raw::set_parent_death_signal(None).map_err(io::Error::from))?;
+        let maker = rustix::process::getppid()
+            .ok_or_else(|| Error::Lesson("the maker cannot be seen from here".into()))?;
+        let maker = rustix::process::pidfd_open(maker, rustix::process::PidfdFlags::empty());
+        let maker = doing(what, maker.map_err(io::Error::from))?;
+        if let Some(gate) = &mut self.gate {
+            gate.send(HOLDING);
+        }
+        // Readable when the process has ended and its children have got their new parent.
+        let mut end = [PollFd::new(maker.as_fd(), PollFlags::POLLIN)];
+        doing(what, retry(|| poll(&mut end, PollTimeout::NONE)).map(drop).map_err(io::Error::from))
+    }
+}
+
+impl Child {
+    /// Its number, as its maker sees it.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Let it act until it holds again, ends, or has become another program.
+    pub fn go_on(&mut self) {
+        if self.gate.send(GO_ON) {
+            self.gate.wait();
+        }
+    }
+
+    /// Wait for its end, and learn how it ended.
+    pub fn wait(self) -> Result<Ended> {
+        Ok(process::wait4(Some(self.pid))?.1)
+    }
+
+    /// Let it go on to its end, which must be a good one.
+    pub fn finish(mut self) -> Result<()> {
+        self.go_on();
+        let lane = self.lane.clone();
+        match self.wait()? {
+            Ended::Exited(0) => Ok(()),
+            ended => Err(Error::Lane { lane, ended }),
+        }
+    }
+}
+
+/// A program that a child is going to become, with its standard input and output in the maker's hands.
+pub struct Program {
+    input: (OwnedFd, File),
+    output: (File, OwnedFd),
+}
+
+impl Program {
+    /// Make the pipes; to be called before the child is made.
+    pub fn pipes() -> Result<Self> {
+        let pipe =
+            || doing("making a pipe", nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(Into::into));
+        let (theirs, ours) = pipe()?;
+        let input = (theirs, File::from(ours));
+        let (ours, theirs) = pipe()?;
+        Ok(Self { input, output: (File::from(ours), theirs) })
+    }
+
+    /// In the child: `execve(2)` with the pipes as standard input, output and error.
+    pub fn execve(&self, program: &str, argv: &[&str], env: &[&str]) -> Result<()> {
+        let redirect = || -> io::Result<()> {
+            nix::unistd::dup2_stdin(&self.input.0)?;
+            nix::unistd::dup2_stdout(&self.output.1)?;
+            nix::unistd::dup2_stderr(&self.output.1)?;
+            Ok(())
+        };
+        doing("redirecting standard input and output", redirect())?;
+        Err(process::execve(program, argv, env).into())
+    }
+
+    /// In the maker, to a shell: type a line, and read what it answers.
+    pub fn type_in(&mut self, line: &str) -> Result<String> {
+        const END: &str = "glassbox-end-of-answer";
+        let mut answer = Vec::new();
+        let mut talk = || -> io::Result<()> {
+            writeln!(self.input.1, "{line}\necho {END}")?;
+            let mut buffer = [0; 4096];
+            while !String::from_utf8_lossy(&answer).contains(END) {
+                match self.output.0.read(&mut buffer)? {
+                    0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    length => answer.extend_from_slice(&buffer[..length]),
+                }
+            }
+            Ok(())
+        };
+        doing(format!("typing {line:?} into the shell"), talk())?;
+        let text = String::from_utf8_lossy(&answer);
+        Ok(text.split(END).next().unwrap_or_default().trim_end().to_string())
+    }
+}

@@ -1,0 +1,225 @@
+//! The director: owns the terminal, hears every lane, and never enters a namespace.
+
+use std::io;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::audience::{Audience, Ended, Left, Moment, Options, Presenter, Wish};
+use super::channel::{Answer, Channel, Message, Received, retry};
+use super::{Lesson, RunId, Scene, event, interrupt, performer};
+use crate::event::{Body, Call};
+use crate::kernel::{Pid, raw};
+use crate::trace::{Identity, Ledger, Trace, janitor::Janitor};
+
+/// Perform a lesson. Returns after everything that it made has been removed.
+pub fn perform(
+    lesson: &Lesson,
+    options: &Options,
+    presenter: &mut dyn Presenter,
+    audience: &mut dyn Audience,
+) -> io::Result<Ended> {
+    let run = RunId::draw();
+    let ledger = Ledger::begin(options.runs, run.as_ref())?;
+    if let Some(identity) = Identity::of(nix::unistd::getpid()) {
+        ledger.note(&Trace::Director(identity))?;
+    }
+    let janitor = Janitor::hire(ledger.path())?;
+    let (theirs, ours) = Channel::pair()?;
+    let scene = Scene {
+        run,
+        mode: options.mode,
+        ledger: ledger.again()?,
+        disk: std::fs::File::open(options.runs).ok(),
+    };
+    let Some(pid) = raw::fork()? else {
+        drop(ours);
+        interrupt::unguard()?;
+        raw::exit_now(performer::perform(lesson, theirs, scene));
+    };
+    drop((theirs, scene));
+    interrupt::run_begins(pid, janitor.pid(), janitor.alive());
+    let mut director = Director {
+        lanes: vec![Lane { name: "host".into(), channel: ours, pid: None, departing: None }],
+        ended: Ended::default(),
+        options,
+        ledger: &ledger,
+        presenter,
+        audience,
+        pauses: 0,
+        whys: vec![],
+        programs: vec![],
+    };
+    let told = director.tell(lesson);
+    let ended = director.ended;
+    drop(director.lanes);
+    let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+    let _ = retry(|| nix::sys::wait::waitpid(pid, None));
+    interrupt::run_ends();
+    janitor.dismiss();
+    told.map(|()| ended)
+}
+
+struct Lane {
+    name: String,
+    channel: Channel,
+    pid: Option<Pid>,
+    /// An `execve` that has been announced; it has succeeded when the channel closes.
+    departing: Option<Call>,
+}
+
+struct Director<'a> {
+    lanes: Vec<Lane>,
+    ended: Ended,
+    options: &'a Options<'a>,
+    ledger: &'a Ledger,
+    presenter: &'a mut dyn Presenter,
+    audience: &'a mut dyn Audience,
+    pauses: usize,
+    whys: Vec<Body>,
+    /// Processes that have become other programs, and say nothing more.
+    programs: Vec<Pid>,
+}
+
+impl Director<'_> {
+    fn tell(&mut self, lesson: &Lesson) -> io::Result<()> {
+        let Lesson { id, title, minutes, steps, .. } = *lesson;
+        self.show(0, Body::Lesson { id: id.into(), title: title.into(), minutes, steps })?;
+        while let Some(lane) = self.next_to_speak()? {
+            match self.lanes[lane].channel.receive()? {
+                Some(received) => self.hear(lane, received)?,
+                None => self.close(lane)?,
+            }
+            if self.ended.left.is_some() {
+                return Ok(());
+            }
+        }
+        let Ended { passed, failed, skipped, .. } = self.ended;
+        self.show(0, Body::Finish { passed, failed, skipped })
+    }
+
+    /// The first lane that has something to say. One that is becoming another program goes first: what comes
+    /// after it may depend on that.
+    fn next_to_speak(&self) -> io::Result<Option<usize>> {
+        let departing = self.lanes.iter().position(|lane| lane.departing.is_some());
+        let of_interest = |index: &usize| departing.is_none_or(|first| first == *index);
+        let indices: Vec<usize> = (0..self.lanes.len()).filter(of_interest).collect();
+        if indices.is_empty() {
+            return Ok(None);
+        }
+        let mut fds: Vec<PollFd> = indices
+            .iter()
+            .map(|index| PollFd::new(self.lanes[*index].channel.fd(), PollFlags::POLLIN))
+            .collect();
+        retry(|| poll(&mut fds, PollTimeout::NONE))?;
+        let ready = fds.iter().position(|fd| fd.revents().is_some_and(|events| !events.is_empty()));
+        Ok(ready.map(|position| indices[position]))
+    }
+
+    fn hear(&mut self, lane: usize, received: Received) -> io::Result<()> {
+        let Received { message, pid, passed } = received;
+        if self.lanes[lane].pid.replace(Pid::from_raw(pid)).is_none() {
+            // A process in a PID namespace does not know this number; only here is it the host's.
+            self.note(Pid::from_raw(pid))?;
+        }
+        let answer = match message {
+            Message::Show(body) => {
+                self.lanes[lane].departing = None;
+                self.show(lane, body)?;
+                Answer::Go
+            }
+            Message::Departing(call) => {
+                self.lanes[lane].departing = Some(call);
+                Answer::Go
+            }
+            Message::Lane { name } => {
+                self.show(lane, Body::Lane { name: name.clone() })?;
+                if let Some(fd) = passed {
+                    let channel = Channel::from_passed(fd);
+                    self.lanes.push(Lane { name, channel, pid: None, departing: None });
+                }
+                Answer::Go
+            }
+            Message::Predict { question, choices } => {
+                self.show(lane, Body::Predict { question: question.clone(), choices: choices.clone() })?;
+                let chosen = if self.silent() { None } else { self.audience.predict(&question, &choices)? };
+                Answer::Choice(chosen)
+            }
+            Message::Pause { reason } => self.pause(lane, reason)?,
+        };
+        self.lanes[lane].channel.answer(&answer)
+    }
+
+    fn note(&self, pid: Pid) -> io::Result<()> {
+        Identity::of(pid).map_or(Ok(()), |identity| self.ledger.note(&Trace::Process(identity)))
+    }
+
+    fn pause(&mut self, lane: usize, reason: String) -> io::Result<Answer> {
+        self.pauses += 1;
+        self.show(lane, Body::Pause { number: self.pauses, reason: reason.clone() })?;
+        if self.options.fault.is_some_and(|fault| fault.at_pause == self.pauses) {
+            return Ok(Answer::Fault);
+        }
+        if self.silent() {
+            return Ok(Answer::Go);
+        }
+        let inside = self.innermost(lane);
+        let moment = Moment { inside, whys: std::mem::take(&mut self.whys), reason };
+        match self.audience.pause(&moment)? {
+            Wish::Next => {}
+            Wish::Restart => self.ended.left = Some(Left::Restart),
+            Wish::Quit => self.ended.left = Some(Left::Quit),
+        }
+        Ok(Answer::Go)
+    }
+
+    /// Whether the steps that the learner has seen before are still being performed.
+    fn silent(&self) -> bool {
+        self.ended.step < self.options.from_step
+    }
+
+    /// The process that pauses, unless that is the host; else the latest one that is still there.
+    fn innermost(&self, lane: usize) -> Option<Pid> {
+        let latest =
+            self.lanes.iter().skip(1).filter_map(|lane| lane.pid).chain(self.programs.iter().copied());
+        let pausing = self.lanes[lane].pid.filter(|_| lane > 0);
+        pausing.or_else(|| latest.filter(|pid| Identity::of(*pid).is_some_and(Identity::is_alive)).last())
+    }
+
+    fn close(&mut self, lane: usize) -> io::Result<()> {
+        if let Some(call) = self.lanes[lane].departing.take() {
+            self.programs.extend(self.lanes[lane].pid);
+            self.show(lane, Body::Call(call))?;
+        }
+        self.lanes.remove(lane);
+        Ok(())
+    }
+
+    fn show(&mut self, lane: usize, body: Body) -> io::Result<()> {
+        match &body {
+            Body::Step { number, .. } => {
+                self.ended.step = *number;
+                self.whys.clear();
+            }
+            Body::Check(check) if check.passed => self.ended.passed += 1,
+            Body::Check(_) | Body::Failed { .. } => self.ended.failed += 1,
+            Body::Skip { .. } => self.ended.skipped += 1,
+            Body::Why { .. } => self.whys.push(body.clone()),
+            Body::Reveal { predicted: Some(predicted), observed, .. } => {
+                self.ended.predictions.1 += 1;
+                self.ended.predictions.0 += usize::from(predicted == observed);
+            }
+            _ => {}
+        }
+        let opening = matches!(body, Body::Lesson { .. });
+        if self.silent() && !opening && !matches!(body, Body::Failed { .. } | Body::Finish { .. }) {
+            return Ok(());
+        }
+        let (name, pid) = match self.lanes.get(lane) {
+            Some(lane) => (lane.name.as_str(), lane.pid.map_or(0, Pid::as_raw)),
+            None => ("host", 0),
+        };
+        let backstage = matches!(&body, Body::Call(call) if call.backstage);
+        let event = event(if backstage { "stage" } else { name }, pid, body);
+        self.presenter.show(&event)
+    }
+}

@@ -1,0 +1,194 @@
+//! The stage: what a lesson says, asks, does and checks, in each of its processes.
+//!
+//! ```text
+//! director ─┬─ janitor             (src/trace) removes what outlives processes
+//!           └─ performer           lane "host": runs the lesson
+//!                └─ child …        lane "container" and so on, each with a Stage of its own
+//! ```
+//! One lane acts at a time. [`Stage::child`] returns when the child [holds](Stage::hold) or ends;
+//! [`Child::go_on`] lets it act again. So a lesson reads from top to bottom although it is many processes.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use crate::event::{self, Body, Event, Source};
+use crate::kernel::record;
+
+mod audience;
+mod channel;
+mod check;
+mod child;
+mod director;
+mod error;
+mod group;
+pub mod interrupt;
+mod lesson;
+mod performer;
+mod predict;
+mod shell;
+pub mod stable;
+mod state;
+
+pub use audience::{Audience, Ended, Fault, Left, Moment, Options, Presenter, Wish};
+pub use check::{CheckBuilder, Evidence, Shown};
+pub use child::{Child, Program};
+pub use director::perform;
+pub use error::{Error, Result};
+pub use group::LessonGroup;
+pub use lesson::{Lesson, RunId};
+pub use performer::Scene;
+pub use predict::Prediction;
+pub use shell::open_shell;
+pub use state::StateTable;
+
+use channel::{Answer, Channel, Message};
+
+/// What one process of a lesson has in its hands.
+pub struct Stage {
+    channel: Rc<Channel>,
+    scene: Rc<Scene>,
+    /// To and from the process that made this one.
+    gate: Option<child::Gate>,
+    step: usize,
+    backstage: Rc<Cell<bool>>,
+    fault: Cell<bool>,
+}
+
+impl Stage {
+    fn new(channel: Channel, scene: Rc<Scene>, gate: Option<child::Gate>) -> Self {
+        let channel = Rc::new(channel);
+        let backstage = Rc::new(Cell::new(false));
+        let tape = LaneTape { channel: Rc::clone(&channel), backstage: Rc::clone(&backstage) };
+        record::install(Some(Box::new(tape)));
+        Self { channel, scene, gate, step: 0, backstage, fault: Cell::new(false) }
+    }
+
+    /// What does not change while the lesson runs: who runs it, and where its things are.
+    pub fn scene(&self) -> &Scene {
+        &self.scene
+    }
+
+    /// Say something and wait for the answer. Without a director there is nobody to go on for.
+    fn ask(&self, message: &Message, pass: Option<&Channel>) -> Answer {
+        ask(&self.channel, message, pass)
+    }
+
+    fn show(&self, body: Body) {
+        self.ask(&Message::Show(body), None);
+    }
+
+    /// Begin the next step.
+    pub fn step(&mut self, title: &str) {
+        self.step += 1;
+        self.show(Body::Step { number: self.step, title: title.into() });
+    }
+
+    /// Narrate. Line ends in the source are blanks on the screen; an empty line begins a paragraph.
+    pub fn say(&self, text: impl AsRef<str>) {
+        self.show(Body::Say { text: reflow(text.as_ref()) });
+    }
+
+    /// Wait until the learner wants to go on. `reason` says what is there now to be looked at.
+    pub fn pause(&self, reason: &str) -> Result<()> {
+        if let Answer::Fault = self.ask(&Message::Pause { reason: reason.into() }, None) {
+            self.fault.set(true);
+            return self.check("a fault that the test asked for").expect("none").saw(("a fault", "the test"));
+        }
+        Ok(())
+    }
+
+    /// Show a command for another terminal, and what it shows there.
+    pub fn try_it(&self, command: impl Into<String>, shows: &str) {
+        self.show(Body::TryIt { command: command.into(), shows: shows.into() });
+    }
+
+    /// Go deeper, on request: why it is so, and where it is written down.
+    pub fn why(&self, text: &str, sources: &[Source]) {
+        self.show(Body::Why { text: reflow(text), sources: sources.to_vec() });
+    }
+
+    /// Show a figure that was measured and is different every time.
+    pub fn measure(&self, what: &str, value: impl ToString, source: &str) {
+        self.show(Body::Measure { what: what.into(), value: value.to_string(), source: source.into() });
+    }
+
+    /// Show an amount that is moving.
+    pub fn gauge(&self, label: &str, value: u64, max: u64, unit: &str) {
+        self.show(Body::Gauge { label: label.into(), value, max, unit: unit.into() });
+    }
+
+    /// Leave out a part that this machine cannot do: visible, and counted.
+    pub fn skip(&self, what: &str, why: impl ToString, hint: &str) {
+        self.show(Body::Skip { what: what.into(), why: why.to_string(), hint: hint.into() });
+    }
+
+    /// Show what a program wrote.
+    pub fn output(&self, program: &str, text: &str) {
+        self.show(Body::Output { program: program.into(), text: text.trim_end().into() });
+    }
+
+    /// Do something that has to be done but is not what the lesson is about. Its calls are recorded all the
+    /// same; presenters for people leave them out.
+    pub fn backstage<T>(&self, work: impl FnOnce() -> T) -> T {
+        let before = self.backstage.replace(true);
+        let result = work();
+        self.backstage.set(before);
+        result
+    }
+}
+
+fn ask(channel: &Channel, message: &Message, pass: Option<&Channel>) -> Answer {
+    match channel.ask(message, pass) {
+        Ok(answer) => answer,
+        // The director is gone: the janitor is already waiting for us.
+        Err(_) => crate::kernel::raw::exit_now(1),
+    }
+}
+
+/// The text of a string literal that spans lines, as paragraphs.
+fn reflow(text: &str) -> String {
+    text.split("\n\n")
+        .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "))
+        .filter(|paragraph| !paragraph.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n\n")
+}
+
+/// Sends each recorded call to the director.
+struct LaneTape {
+    channel: Rc<Channel>,
+    backstage: Rc<Cell<bool>>,
+}
+
+impl LaneTape {
+    fn event(&self, call: record::Call) -> event::Call {
+        let (result, errno) = match call.outcome {
+            Ok(value) => (value, None),
+            Err(errno) => ("-1".into(), Some(format!("{errno:?}"))),
+        };
+        event::Call {
+            name: call.name.into(),
+            args: call.args,
+            result,
+            errno,
+            micros: call.duration.as_micros() as u64,
+            backstage: self.backstage.get(),
+        }
+    }
+}
+
+impl record::Tape for LaneTape {
+    fn returned(&mut self, call: record::Call) {
+        let event = self.event(call);
+        ask(&self.channel, &Message::Show(Body::Call(event)), None);
+    }
+
+    fn departing(&mut self, call: record::Call) {
+        let event = self.event(call);
+        ask(&self.channel, &Message::Departing(event), None);
+    }
+}
+
+fn event(lane: &str, pid: i32, body: Body) -> Event {
+    Event { v: event::SCHEMA_VERSION, lane: lane.into(), pid, body }
+}

@@ -1,0 +1,69 @@
+//! The performer: the process that runs the lesson, on a stage of its own.
+
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use super::channel::Channel;
+use super::error::doing;
+use super::{Error, Lesson, Result, RunId, Stage};
+use crate::kernel::process::Sig;
+use crate::kernel::raw;
+use crate::machine::Mode;
+use crate::trace::{Ledger, Trace};
+
+/// What does not change while a lesson runs.
+pub struct Scene {
+    /// The name of this run.
+    pub run: RunId,
+    /// With which powers it runs.
+    pub mode: Mode,
+    /// Where whatever outlives processes is written down.
+    pub ledger: Ledger,
+    /// A directory on a disk, open because the stage hides its path.
+    pub disk: Option<File>,
+}
+
+impl Scene {
+    /// Write down something that is about to be made.
+    pub fn note(&self, trace: &Trace) -> Result<()> {
+        doing(format!("writing {}", self.ledger.path().display()), self.ledger.note(trace))
+    }
+
+    /// A command line for another terminal that runs `command` in some of the namespaces of `pid`, with the
+    /// powers that this user has: `kinds` are the flags of `nsenter(1)`, such as `-p -m`.
+    pub fn nsenter(&self, pid: impl std::fmt::Display, kinds: &str, command: &str) -> String {
+        let user = if self.mode.is_rootless() { " -U --preserve-credentials" } else { "" };
+        format!("nsenter -t {pid}{user} {kinds} {command}")
+    }
+
+    /// A file without a name on a disk: it is gone when its last descriptor is closed.
+    pub fn disk_file(&self) -> Result<File> {
+        let what = "making an unnamed file in the state directory";
+        let disk = self.disk.as_ref().ok_or_else(|| Error::Lesson("there is no disk directory".into()))?;
+        let path = PathBuf::from(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(disk)));
+        let mut options = File::options();
+        options.read(true).write(true).custom_flags(nix::libc::O_TMPFILE);
+        doing(what, options.open(path))
+    }
+}
+
+/// Be the performer of `lesson`: set the stage, perform, and say with which status to exit.
+pub(super) fn perform(lesson: &Lesson, channel: Channel, scene: Scene) -> i32 {
+    // Ends with its director, however that ends; one that is gone already is noticed at the first word.
+    if raw::set_parent_death_signal(Some(Sig::SIGKILL)).is_err() {
+        return 1;
+    }
+    let mode = scene.mode;
+    let mut stage = Stage::new(channel, Rc::new(scene), None);
+    stage.act(|stage| {
+        stage.backstage(|| mode.enter())?;
+        (lesson.run)(stage)?;
+        if stage.step == lesson.steps {
+            Ok(())
+        } else {
+            Err(Error::Lesson(format!("{} says {} steps and has {}", lesson.id, lesson.steps, stage.step)))
+        }
+    })
+}

@@ -1,0 +1,100 @@
+//! The ledger of a run: what has to be removed when it is over, one JSON line each, written before the
+//! thing itself is made.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::Identity;
+
+/// Something on the host that outlives the process that made it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trace {
+    /// The run's director: while it lives, nothing is swept.
+    Director(Identity),
+    /// A process of the run.
+    Process(Identity),
+    /// A cgroup directory of ours.
+    Cgroup(PathBuf),
+    /// A directory with all that is in it.
+    Directory(PathBuf),
+}
+
+/// An open ledger. It stays writable when the file system around it is exchanged.
+#[derive(Debug)]
+pub struct Ledger {
+    path: PathBuf,
+    file: File,
+}
+
+impl Ledger {
+    /// Begin the ledger of the run `id`, in the directory `runs`.
+    pub fn begin(runs: &Path, id: &str) -> io::Result<Self> {
+        fs::create_dir_all(runs)?;
+        let path = runs.join(format!("{id}.ledger"));
+        let file = OpenOptions::new().append(true).create_new(true).open(&path)?;
+        Ok(Self { path, file })
+    }
+
+    /// Write down something that is about to be made.
+    pub fn note(&self, trace: &Trace) -> io::Result<()> {
+        let mut line = serde_json::to_vec(trace)?;
+        line.push(b'\n');
+        (&self.file).write_all(&line)
+    }
+
+    /// The same ledger, for another process.
+    pub fn again(&self) -> io::Result<Self> {
+        Ok(Self { path: self.path.clone(), file: self.file.try_clone()? })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Everything in a ledger; a line cut off by a power cut is passed over.
+pub fn read(path: &Path) -> io::Result<Vec<Trace>> {
+    let content = fs::read_to_string(path)?;
+    Ok(content.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+}
+
+/// Remove everything in a ledger, the latest first, then the ledger itself.
+///
+/// What could not be removed is returned, one sentence each, and the ledger stays for the next sweep.
+pub fn settle(path: &Path) -> io::Result<Vec<String>> {
+    let left: Vec<String> = read(path)?.iter().rev().filter_map(|trace| remove(trace).err()).collect();
+    if left.is_empty() {
+        fs::remove_file(path)?;
+    }
+    Ok(left)
+}
+
+/// Remove one thing; that it is gone already is as good.
+pub fn remove(trace: &Trace) -> Result<(), String> {
+    let gone = |result: io::Result<()>, path: &Path| match result {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(format!("{}: {error}", path.display())),
+        _ => Ok(()),
+    };
+    match trace {
+        Trace::Director(_) => Ok(()),
+        Trace::Process(identity) => {
+            identity.end();
+            Ok(())
+        }
+        Trace::Directory(path) => gone(fs::remove_dir_all(path), path),
+        Trace::Cgroup(path) if !path.exists() => Ok(()),
+        Trace::Cgroup(path) => {
+            for pid in crate::probe::cgroup::processes(path).unwrap_or_default() {
+                if let Some(identity) = Identity::of(crate::kernel::Pid::from_raw(pid)) {
+                    identity.end();
+                }
+            }
+            crate::kernel::cgroup::remove_dir(path).map_err(|error| error.to_string())
+        }
+    }
+}
