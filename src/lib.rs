@@ -16,6 +16,7 @@ pub mod lessons;
 pub mod machine;
 pub mod present;
 pub mod probe;
+pub mod progress;
 pub mod stage;
 pub mod state;
 pub mod trace;

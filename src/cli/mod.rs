@@ -1,7 +1,96 @@
-//! Commands.
+//! The commands. Their definition here is also their help and the completions.
+
+mod audience;
+mod book;
+mod doctor;
+mod keys;
+mod lab;
 mod learn;
+mod list;
+mod menu;
+mod problem;
+mod progress;
+mod sweep;
+
 use std::process::ExitCode;
-/// Run
+
+use clap::{CommandFactory, Parser, Subcommand};
+use problem::Problem;
+
+/// What every command returns: its exit code, or a problem to be told.
+type Outcome = Result<ExitCode, Problem>;
+
+/// A container with glass walls: learn how Linux containers work by watching one being made.
+#[derive(Parser)]
+#[command(
+    version,
+    about,
+    max_term_width = 100,
+    after_help = "\
+Without a command: a menu of the lessons, or their list when there is no terminal.
+
+Examples:
+  glassbox                      choose a lesson
+  glassbox doctor               what this machine can do
+  glassbox learn pid            one lesson, step by step
+  glassbox learn --all --auto   every lesson without a question, each claim checked
+  glassbox lab start memory     an assignment that the kernel marks
+
+Exit codes: 0 done, 1 a claim or check failed, 2 wrong usage, 3 cannot run here."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Do lessons, step by step
+    #[command(after_help = learn::EXAMPLES)]
+    Learn(learn::Args),
+    /// List the lessons
+    #[command(after_help = "Example:\n  glassbox list")]
+    List,
+    /// Say what this machine can do, lesson by lesson
+    #[command(after_help = "Examples:\n  glassbox doctor\n  glassbox doctor --format json")]
+    Doctor(doctor::Args),
+    /// Do assignments that the kernel marks
+    #[command(after_help = lab::EXAMPLES)]
+    Lab(lab::Args),
+    /// Show what you have done
+    #[command(after_help = "Example:\n  glassbox progress")]
+    Progress(progress::Args),
+    /// Build the book that goes with the lessons
+    #[command(after_help = "Examples:\n  glassbox book\n  glassbox book --open")]
+    Book(book::Args),
+    /// Remove what runs left that could not do it themselves
+    #[command(after_help = "Example:\n  glassbox sweep")]
+    Sweep,
+    /// Print completions for a shell
+    #[command(after_help = "Example:\n  glassbox completions bash > /etc/bash_completion.d/glassbox")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Run the command that the arguments ask for.
 pub fn main() -> ExitCode {
-    learn::temp()
+    let command = Cli::parse().command;
+    keys::decide_on_colour();
+    let outcome = match command {
+        None => menu::run(),
+        Some(Command::Learn(args)) => learn::run(&args),
+        Some(Command::List) => list::run(),
+        Some(Command::Doctor(args)) => doctor::run(&args),
+        Some(Command::Lab(args)) => lab::run(&args),
+        Some(Command::Progress(args)) => progress::run(&args),
+        Some(Command::Book(args)) => book::run(&args),
+        Some(Command::Sweep) => sweep::run(),
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut Cli::command(), "glassbox", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    };
+    outcome.unwrap_or_else(|problem| problem.tell())
 }

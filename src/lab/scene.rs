@@ -4,7 +4,7 @@
 //! that it was started from. It ends with `lab reset`, or with the machine.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
@@ -136,18 +136,28 @@ pub fn resident(clone: Clone3, work: impl FnOnce() -> Result<()>) -> Result<Pid>
 
 /// Report how the work went, and if it went well, stay.
 fn stay(writer: OwnedFd, done: Result<()>) -> ! {
-    if let Err(error) = done {
-        let _ = write!(File::from(writer), "{error}");
+    // Processes made meanwhile hold this pipe too, so its end is no sign: a byte is.
+    let report = done.as_ref().err().map(ToString::to_string).unwrap_or_default();
+    let told = write!(File::from(writer), "{report}{END}");
+    if done.is_err() || told.is_err() {
         raw::exit_now(1);
     }
-    drop(writer);
     loop {
         nix::unistd::pause();
     }
 }
 
+/// The end of a report.
+const END: char = '\0';
+
+/// Wait for the report of [`stay`].
 fn report(reader: OwnedFd) -> Result<()> {
-    let mut report = String::new();
-    io("waiting for the scene", File::from(reader).read_to_string(&mut report))?;
-    if report.is_empty() { Ok(()) } else { Err(Error::Lesson(report)) }
+    let mut report = vec![];
+    let read = BufReader::new(File::from(reader)).read_until(END as u8, &mut report);
+    io("waiting for the scene", read)?;
+    match report.split_last() {
+        Some((end, [])) if *end == END as u8 => Ok(()),
+        Some((_, text)) => Err(Error::Lesson(String::from_utf8_lossy(text).into_owned())),
+        None => Err(Error::Lesson("the process that should hold the scene has ended".into())),
+    }
 }

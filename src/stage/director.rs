@@ -3,6 +3,8 @@
 use std::io;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+use nix::sys::wait::{WaitStatus, waitpid};
 
 use super::audience::{Audience, Ended, Left, Moment, Options, Presenter, Wish};
 use super::channel::{Answer, Channel, Message, Received, retry};
@@ -49,11 +51,12 @@ pub fn perform(
         whys: vec![],
         programs: vec![],
     };
-    let told = director.tell(lesson);
+    let told = director.tell(lesson, pid);
     let ended = director.ended;
     drop(director.lanes);
-    let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
-    let _ = retry(|| nix::sys::wait::waitpid(pid, None));
+    // Gone already after a lesson that was not left; otherwise ended here.
+    let _ = nix::sys::signal::kill(pid, Signal::SIGKILL);
+    let _ = retry(|| waitpid(pid, None));
     interrupt::run_ends();
     janitor.dismiss();
     told.map(|()| ended)
@@ -81,7 +84,7 @@ struct Director<'a> {
 }
 
 impl Director<'_> {
-    fn tell(&mut self, lesson: &Lesson) -> io::Result<()> {
+    fn tell(&mut self, lesson: &Lesson, performer: Pid) -> io::Result<()> {
         let Lesson { id, title, minutes, steps, .. } = *lesson;
         self.show(0, Body::Lesson { id: id.into(), title: title.into(), minutes, steps })?;
         while let Some(lane) = self.next_to_speak()? {
@@ -92,6 +95,11 @@ impl Director<'_> {
             if self.ended.left.is_some() {
                 return Ok(());
             }
+        }
+        let status = retry(|| waitpid(performer, None))?;
+        if self.ended.failed == 0 && status != WaitStatus::Exited(performer, 0) {
+            let error = format!("the lesson's own process ended before its time: {status:?}");
+            self.show(0, Body::Failed { error, hint: "if you did not end it, please report it".into() })?;
         }
         let Ended { passed, failed, skipped, .. } = self.ended;
         self.show(0, Body::Finish { passed, failed, skipped })

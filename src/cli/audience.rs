@@ -1,0 +1,118 @@
+//! Who answers: the learner at the keyboard, or nobody.
+
+use std::io::{self, Write};
+
+use super::keys;
+use crate::event::{Body, Event, SCHEMA_VERSION};
+use crate::present::{Renderer, Style, Terminal, painted};
+use crate::stage::{Audience, Moment, Wish, open_shell};
+
+/// For `--auto`: nothing is asked, nothing waits.
+pub(crate) struct Nobody;
+
+impl Audience for Nobody {
+    fn predict(&mut self, _: &str, _: &[String]) -> io::Result<Option<usize>> {
+        Ok(None)
+    }
+
+    fn pause(&mut self, _: &Moment) -> io::Result<Wish> {
+        Ok(Wish::Next)
+    }
+}
+
+/// The learner.
+pub(crate) struct Learner;
+
+impl Audience for Learner {
+    fn predict(&mut self, question: &str, choices: &[String]) -> io::Result<Option<usize>> {
+        println!();
+        keys::choose(&format!("predict: {question}"), choices, 0)
+    }
+
+    fn pause(&mut self, moment: &Moment) -> io::Result<Wish> {
+        let mut asked_to_restart = false;
+        say_why_it_waits(moment)?;
+        loop {
+            prompt(moment)?;
+            let key = keys::key()?;
+            clear_prompt()?;
+            match key {
+                Some('\n' | '\r' | ' ' | 'n') => return Ok(Wish::Next),
+                Some('q') | None => return Ok(Wish::Quit),
+                Some('b') if asked_to_restart => return Ok(Wish::Restart),
+                Some('b') => {
+                    asked_to_restart = true;
+                    println!(" press b once more to begin this lesson again");
+                    continue;
+                }
+                Some('s') => shell(moment)?,
+                Some('?' | 'w') => why(moment)?,
+                Some(_) => {}
+            }
+            asked_to_restart = false;
+        }
+    }
+}
+
+fn say_why_it_waits(moment: &Moment) -> io::Result<()> {
+    let event = event(Body::Say { text: moment.reason.clone() });
+    println!();
+    for mut line in Renderer::new().lines(&event, Terminal::width()) {
+        line.spans.iter_mut().for_each(|span| span.style = Style::Dim);
+        println!("{}", painted(&line));
+    }
+    io::stdout().flush()
+}
+
+fn prompt(moment: &Moment) -> io::Result<()> {
+    let wide = Terminal::width() >= 72;
+    let shell = if moment.inside.is_none() {
+        ""
+    } else if wide {
+        "   [s]hell inside"
+    } else {
+        " [s]hell"
+    };
+    let text = if wide {
+        format!(" [Enter] next   [b]ack to the start{shell}   [?] why   [q]uit")
+    } else {
+        format!(" [Enter] next [b]ack{shell} [?]why [q]uit")
+    };
+    let mut out = io::stdout().lock();
+    write!(out, "{text} ")?;
+    out.flush()
+}
+
+fn clear_prompt() -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    write!(out, "{}", if keys::is_fancy() { "\r\x1b[K" } else { "\n" })?;
+    out.flush()
+}
+
+fn shell(moment: &Moment) -> io::Result<()> {
+    let Some(pid) = moment.inside else {
+        println!(" nobody is inside at this step");
+        return Ok(());
+    };
+    println!(" a shell inside, in every namespace of process {pid}; `exit` comes back to the lesson");
+    io::stdout().flush()?;
+    open_shell(pid)
+}
+
+fn why(moment: &Moment) -> io::Result<()> {
+    if moment.whys.is_empty() {
+        println!(" there is nothing deeper at this step; the book has a chapter on the lesson");
+    }
+    let mut renderer = Renderer::new();
+    for body in &moment.whys {
+        for line in renderer.lines(&event(body.clone()), Terminal::width()) {
+            println!("{}", painted(&line));
+        }
+    }
+    println!();
+    Ok(())
+}
+
+fn event(body: Body) -> Event {
+    Event { v: SCHEMA_VERSION, lane: "host".into(), pid: 0, body }
+}

@@ -1,0 +1,90 @@
+//! The keyboard, and what the terminal can do.
+
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::os::fd::AsFd;
+
+use dialoguer::Select;
+use dialoguer::console::Term;
+use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
+use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
+
+/// Whether somebody sits at a terminal, to read and to type.
+pub(crate) fn has_terminal() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
+/// Whether the terminal understands no more than text.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty())
+}
+
+/// Colour only where it is wanted: a terminal, no `NO_COLOR`, not a dumb one.
+pub(crate) fn decide_on_colour() {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let forced = std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| value != "0");
+    let wanted = !unwanted && (forced || (io::stdout().is_terminal() && !is_dumb()));
+    colored::control::set_override(wanted);
+    dialoguer::console::set_colors_enabled(wanted);
+    dialoguer::console::set_colors_enabled_stderr(wanted);
+}
+
+/// Whether escape codes are welcome: moving the cursor counts as much as colour.
+pub(crate) fn is_fancy() -> bool {
+    colored::control::SHOULD_COLORIZE.should_colorize() && !is_dumb()
+}
+
+/// Let the user choose; `None` if he would rather not.
+pub(crate) fn choose(prompt: &str, items: &[String], default: usize) -> io::Result<Option<usize>> {
+    if !is_fancy() {
+        return choose_by_number(prompt, items, default);
+    }
+    let (simple, colourful) = (SimpleTheme, ColorfulTheme::default());
+    let theme: &dyn Theme = if is_fancy() { &colourful } else { &simple };
+    let chosen = Select::with_theme(theme)
+        .with_prompt(prompt)
+        .items(items)
+        .default(default)
+        .report(false)
+        .interact_on_opt(&Term::stdout());
+    crate::stage::interrupt::restore_terminal();
+    chosen.map_err(|error| io::Error::other(error.to_string()))
+}
+
+fn choose_by_number(prompt: &str, items: &[String], default: usize) -> io::Result<Option<usize>> {
+    let mut out = io::stdout().lock();
+    writeln!(out, " {prompt}")?;
+    for (number, item) in items.iter().enumerate() {
+        writeln!(out, "  {:2} {item}", number + 1)?;
+    }
+    loop {
+        write!(out, " number [{}]: ", default + 1)?;
+        out.flush()?;
+        let mut line = String::new();
+        if io::stdin().lock().read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        match line.trim() {
+            "" => return Ok(Some(default)),
+            "q" => return Ok(None),
+            text => match text.parse::<usize>() {
+                Ok(number) if (1..=items.len()).contains(&number) => return Ok(Some(number - 1)),
+                _ => writeln!(out, " a number from 1 to {}, or q", items.len())?,
+            },
+        }
+    }
+}
+
+/// Wait for one key, without the Enter key after it. `None` is the end of input.
+///
+/// Ctrl-C still sends its signal.
+pub(crate) fn key() -> io::Result<Option<char>> {
+    let stdin = io::stdin();
+    let before = tcgetattr(stdin.as_fd())?;
+    let mut waiting = before.clone();
+    waiting.local_flags.remove(LocalFlags::ICANON | LocalFlags::ECHO);
+    tcsetattr(stdin.as_fd(), SetArg::TCSADRAIN, &waiting)?;
+    let mut byte = [0];
+    let read = stdin.lock().read(&mut byte);
+    tcsetattr(stdin.as_fd(), SetArg::TCSADRAIN, &before)?;
+    Ok((read? == 1).then_some(char::from(byte[0])))
+}

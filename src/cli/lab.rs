@@ -1,0 +1,227 @@
+//! `glassbox lab`: assignments that the kernel marks.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use colored::Colorize;
+
+use super::Outcome;
+use super::learn::find;
+use super::problem::{Problem, state_directory, unwritable};
+use crate::lab::{self, Exam, Record, Store};
+use crate::lessons;
+use crate::machine::{Machine, Verdict};
+use crate::present::Terminal;
+use crate::stage::Lesson;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  glassbox lab list
+  glassbox lab start memory
+  glassbox lab check memory
+  glassbox lab check pid 7      the answer to a question
+  glassbox lab hint memory";
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// List the labs
+    List,
+    /// Set the scene and print the assignment; the values are drawn anew
+    Start {
+        /// The lesson that the lab belongs to
+        lab: String,
+    },
+    /// Look at what was done, and say what was seen
+    Check {
+        /// The lesson that the lab belongs to
+        lab: String,
+        /// The answer, where the lab asks a question
+        answer: Option<String>,
+    },
+    /// Give the next hint for what does not hold yet
+    Hint {
+        /// The lesson that the lab belongs to
+        lab: String,
+    },
+    /// Take the scene down
+    Reset {
+        /// The lesson that the lab belongs to
+        lab: String,
+    },
+    /// Do it as the reference does it
+    Solve {
+        /// The lesson that the lab belongs to
+        lab: String,
+        /// Yes, really
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+pub(super) fn run(args: &Args) -> Outcome {
+    let store = Store::new(&state_directory()?);
+    match &args.action {
+        Action::List => list_labs(&store),
+        Action::Start { lab } => start(find(lab)?, &store),
+        Action::Check { lab, answer } => check(find(lab)?, &store, answer.clone()),
+        Action::Hint { lab } => hint(find(lab)?, &store),
+        Action::Reset { lab } => reset(find(lab)?, &store),
+        Action::Solve { lab, yes } => solve(find(lab)?, &store, *yes),
+    }
+}
+
+fn list_labs(store: &Store) -> Outcome {
+    for lesson in lessons::all() {
+        let record = store.load(lesson.id).ok().flatten();
+        let place = match record {
+            Some(Record { passed: true, .. }) => "passed",
+            Some(_) => "started",
+            None => "",
+        };
+        println!("  {:<12} {:<5} {:<55} {place}", lesson.id, lesson.lab.kind, lesson.lab.title);
+    }
+    println!("\nStart one: glassbox lab start {}", lessons::all().next().map_or("", |lesson| lesson.id));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn start(lesson: &Lesson, store: &Store) -> Outcome {
+    let machine = Machine::examine();
+    if let Verdict::Cannot(refusal) = machine.verdict(lesson.lab.needs) {
+        return Err(Problem::cannot(&format!("the lab {} cannot run here", lesson.id), &refusal));
+    }
+    let mode = match machine.mode {
+        Ok(mode) => mode,
+        Err(refusal) => return Err(Problem::cannot("no lab can run here", &refusal)),
+    };
+    let record = lab::start(&lesson.lab, lesson.id, store, mode)
+        .map_err(|error| Problem::stage(&format!("cannot set the scene of {}", lesson.id), &error))?;
+    print_task(lesson, &record);
+    println!();
+    println!("  check it:     glassbox lab check {}", lesson.id);
+    println!("  need a hint?  glassbox lab hint {}", lesson.id);
+    println!("  take it down: glassbox lab reset {}", lesson.id);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_task(lesson: &Lesson, record: &Record) {
+    println!("{} {}", format!("lab {}:", lesson.id).bold(), lesson.lab.title);
+    for paragraph in (lesson.lab.task)(record).split("\n\n") {
+        println!();
+        // An indented paragraph is a command: kept as it is.
+        if paragraph.starts_with("  ") {
+            println!("{paragraph}");
+            continue;
+        }
+        let text = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        let width = Terminal::width().saturating_sub(2);
+        for line in textwrap::wrap(&text, textwrap::Options::new(width).break_words(false)) {
+            println!("  {line}");
+        }
+    }
+}
+
+/// The record of a lab that was started and whose scene stands.
+fn started(lesson: &Lesson, store: &Store) -> Result<Record, Problem> {
+    let hint = format!("glassbox lab start {}", lesson.id);
+    match store.load(lesson.id) {
+        Err(error) => {
+            Err(Problem::failed(format!("the record of lab {} is damaged", lesson.id), error, hint))
+        }
+        Ok(None) => Err(Problem::usage(format!("the lab {} has not been started", lesson.id), hint)),
+        Ok(Some(record)) if !record.scene_stands() => {
+            let what = format!(
+                "the scene of lab {} is gone: its process ended, or the machine was restarted",
+                lesson.id
+            );
+            Err(Problem::usage(what, hint))
+        }
+        Ok(Some(record)) => Ok(record),
+    }
+}
+
+fn examine(lesson: &Lesson, record: &Record, answer: Option<String>) -> Result<Exam, Problem> {
+    let mut exam = Exam::new(answer);
+    (lesson.lab.check)(record, &mut exam)
+        .map_err(|error| Problem::stage(&format!("cannot check lab {}", lesson.id), &error))?;
+    Ok(exam)
+}
+
+fn check(lesson: &Lesson, store: &Store, answer: Option<String>) -> Outcome {
+    let mut record = started(lesson, store)?;
+    let exam = examine(lesson, &record, answer)?;
+    for item in exam.items() {
+        let (mark, seen) = if item.passed { ("✔".green(), "") } else { ("✘".red(), "saw ") };
+        println!("  {mark} {:<44} {seen}{}", item.claim, item.seen);
+        println!("    {}", format!("in {}", item.source).dimmed());
+        if let Some(mistake) = &item.mistake {
+            println!("    {mistake}");
+        }
+    }
+    record.checks += 1;
+    record.passed |= exam.passed();
+    store.save(&record).map_err(|error| unwritable(&store.scene_dir(lesson.id), &error))?;
+    if let Some(failure) = exam.first_failure() {
+        let taken = record.hints.get(&failure.claim).copied().unwrap_or(0);
+        if taken < failure.hints.len() {
+            println!("  hint ({} of {}): glassbox lab hint {}", taken + 1, failure.hints.len(), lesson.id);
+        }
+        return Ok(ExitCode::FAILURE);
+    }
+    println!(
+        "  {}{}",
+        "passed".green(),
+        if record.solved_for_me { ", with the reference solution" } else { "" }
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn hint(lesson: &Lesson, store: &Store) -> Outcome {
+    let mut record = started(lesson, store)?;
+    let exam = examine(lesson, &record, None)?;
+    let Some(failure) = exam.first_failure() else {
+        println!("  nothing is left to be done: glassbox lab check {}", lesson.id);
+        return Ok(ExitCode::SUCCESS);
+    };
+    let taken = record.hints.entry(failure.claim.clone()).or_insert(0);
+    *taken = (*taken + 1).min(failure.hints.len());
+    println!("  {} {}", "✘".red(), failure.claim);
+    println!("  hint {taken} of {}: {}", failure.hints.len(), failure.hints[*taken - 1]);
+    store.save(&record).map_err(|error| unwritable(&store.scene_dir(lesson.id), &error))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn reset(lesson: &Lesson, store: &Store) -> Outcome {
+    let left = lab::stop(lesson.id, store)
+        .map_err(|error| Problem::stage(&format!("cannot take lab {} down", lesson.id), &error))?;
+    for thing in &left {
+        eprintln!("error: cannot remove {thing}");
+    }
+    println!("  the scene of lab {} is gone", lesson.id);
+    Ok(if left.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn solve(lesson: &Lesson, store: &Store, yes: bool) -> Outcome {
+    let mut record = started(lesson, store)?;
+    if !yes {
+        return Err(Problem::usage(
+            "this does the assignment for you, and the record will say so",
+            format!("glassbox lab solve {} --yes", lesson.id),
+        ));
+    }
+    let answer = (lesson.lab.solve)(&record)
+        .map_err(|error| Problem::stage(&format!("cannot solve lab {}", lesson.id), &error))?;
+    record.solved_for_me = true;
+    store.save(&record).map_err(|error| unwritable(&store.scene_dir(lesson.id), &error))?;
+    println!("  the reference solution was used for lab {}; its record says so", lesson.id);
+    match answer {
+        Some(answer) => println!("  the answer: glassbox lab check {} {answer}", lesson.id),
+        None => println!("  check it: glassbox lab check {}", lesson.id),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,74 @@
+//! What went wrong, in one line, and what to do about it, in another.
+
+use std::process::ExitCode;
+
+use crate::machine::Refusal;
+use crate::stage;
+
+/// A problem to be told to the user.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    message: String,
+    hint: String,
+    code: u8,
+}
+
+impl Problem {
+    /// Something that was asked for in the wrong way: exit code 2.
+    pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: hint.into(), code: 2 }
+    }
+
+    /// Something that this machine cannot do: exit code 3.
+    pub(crate) fn cannot(what: &str, refusal: &Refusal) -> Self {
+        Self { message: format!("{what}: {}", refusal.why), hint: refusal.hint.clone(), code: 3 }
+    }
+
+    /// Something that the system refused: exit code 1.
+    pub(crate) fn failed(
+        what: impl Into<String>,
+        why: impl std::fmt::Display,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self { message: format!("{}: {why}", what.into()), hint: hint.into(), code: 1 }
+    }
+
+    /// A lab's scene that could not be set, or an examination that could not be made.
+    pub(crate) fn stage(what: &str, error: &stage::Error) -> Self {
+        let hint = crate::machine::hint_for(error).unwrap_or_default();
+        Self { message: format!("{what}: {error}"), hint, code: 1 }
+    }
+
+    /// Whoever read our output has had enough, as in `glassbox list | head`: nothing to be told.
+    pub(crate) fn output_closed() -> Self {
+        Self { message: String::new(), hint: String::new(), code: 1 }
+    }
+
+    /// Tell it, and give its exit code.
+    pub(crate) fn tell(&self) -> ExitCode {
+        use colored::Colorize;
+        if !self.message.is_empty() {
+            eprintln!("{} {}", "error:".red().bold(), self.message);
+        }
+        if !self.hint.is_empty() {
+            eprintln!("{} {}", "hint:".yellow(), self.hint);
+        }
+        ExitCode::from(self.code)
+    }
+}
+
+/// The user's state directory.
+pub(crate) fn state_directory() -> Result<std::path::PathBuf, Problem> {
+    crate::state::directory().ok_or_else(|| {
+        Problem::usage("neither XDG_STATE_HOME nor HOME names a directory", "set one: HOME=/root glassbox")
+    })
+}
+
+/// A problem with a file in the state directory.
+pub(crate) fn unwritable(path: &std::path::Path, error: &std::io::Error) -> Problem {
+    Problem::failed(
+        format!("cannot write below {}", path.display()),
+        error,
+        "point XDG_STATE_HOME at a directory of yours: XDG_STATE_HOME=$(mktemp -d) glassbox",
+    )
+}
