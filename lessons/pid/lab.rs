@@ -6,6 +6,7 @@ use crate::lab::{Exam, Kind, Lab, Record, Setting, resident};
 use crate::machine::Need;
 use crate::probe::process::{comm, listed, status};
 use crate::stage::Result;
+use crate::trace::Ledger;
 
 pub(super) const LAB: Lab = Lab {
     kind: Kind::Find,
@@ -83,7 +84,7 @@ fn find(record: &Record) -> Option<u64> {
     listed().ok()?.into_iter().find(|pid| comm(pid).is_ok_and(|comm| comm.text == name))
 }
 
-fn solve(record: &Record) -> Result<Option<String>> {
+fn solve(record: &Record, _: &Ledger) -> Result<Option<String>> {
     let Some(pid) = find(record) else { return Ok(None) };
     Ok(status(pid, "NSpid")?.innermost().map(|number| number.to_string()))
 }

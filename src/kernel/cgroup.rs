@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use super::{Errno, Result, fs};
 
 mod find;
-pub use find::{Hierarchies, Layout, Missing};
+pub use find::{Hierarchies, Layout, Missing, Place};
 
 /// The controllers that glassbox uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -74,6 +74,16 @@ pub const MEMORY_MAX: Control = control(Controller::Memory, "memory.max", "memor
 pub const MEMORY_CURRENT: Control = control(Controller::Memory, "memory.current", "memory.usage_in_bytes");
 /// What the memory is used for.
 pub const MEMORY_STAT: Control = control(Controller::Memory, "memory.stat", "memory.stat");
+/// The most memory that was ever in use; version 2 has it since Linux 5.19.
+pub const MEMORY_PEAK: Control = control(Controller::Memory, "memory.peak", "memory.max_usage_in_bytes");
+/// A limit that only slows down, or is only aimed at: not the hard one.
+pub const MEMORY_SOFT: Control = control(Controller::Memory, "memory.high", "memory.soft_limit_in_bytes");
+/// Whether memory may be moved to swap: an amount in version 2, a weight in version 1.
+pub const MEMORY_SWAP: Control = control(Controller::Memory, "memory.swap.max", "memory.swappiness");
+/// How often the limit was hit (key `max` in version 2, the whole file in version 1).
+pub const MEMORY_HITS: Control = control(Controller::Memory, "memory.events", "memory.failcnt");
+/// The processes in the group, in the tree that limits memory.
+pub const MEMORY_PROCS: Control = control(Controller::Memory, "cgroup.procs", "cgroup.procs");
 /// How often the OOM killer struck (key `oom_kill` in both).
 pub const MEMORY_KILLS: Control = control(Controller::Memory, "memory.events", "memory.oom_control");
 /// How many processes there may be.
@@ -124,6 +134,12 @@ impl Group {
         Ok(Group { parts })
     }
 
+    /// The group that is there already, as far as one controller is concerned.
+    pub fn found(place: &Place, controller: Controller) -> Group {
+        let Place { version, dir, .. } = place.clone();
+        Group { parts: vec![Part { version, dir, controllers: vec![controller] }] }
+    }
+
     /// Its directories.
     pub fn dirs(&self) -> impl Iterator<Item = &Path> {
         self.parts.iter().map(|part| part.dir.as_path())
@@ -163,13 +179,9 @@ impl Group {
     /// stopped but swapped out.
     pub fn limit_memory(&self, bytes: u64) -> Result<()> {
         fs::write(self.path(MEMORY_MAX)?, bytes.to_string())?;
-        let part = self.part(Controller::Memory)?;
-        let (name, value) = match part.version {
-            Version::V2 => ("memory.swap.max", 0),
-            Version::V1 => ("memory.swappiness", 0),
-        };
-        let swap = part.dir.join(name);
-        if swap.exists() { fs::write(swap, value.to_string()) } else { Ok(()) }
+        // A kernel without swap does not have the file.
+        let swap = self.path(MEMORY_SWAP)?;
+        if swap.exists() { fs::write(swap, "0") } else { Ok(()) }
     }
 
     /// Limit the number of processes.

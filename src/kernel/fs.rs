@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -107,6 +108,12 @@ pub fn create_sparse(path: impl AsRef<Path>, length: u64) -> Result<()> {
     let path = path.as_ref();
     let args = || format!("{}, {length}", quoted(path.display()));
     call("ftruncate", args, || io(File::create(path).and_then(|file| file.set_len(length))))
+}
+
+/// `ftruncate(2)` of an open file: what is added is a hole, which reads as zeros and takes no space.
+/// <https://man7.org/linux/man-pages/man2/truncate.2.html>
+pub fn ftruncate(file: &File, length: u64) -> Result<()> {
+    call("ftruncate", || format!("{}, {length}", file.as_raw_fd()), || io(file.set_len(length)))
 }
 
 /// A whole file with its permissions, copied.

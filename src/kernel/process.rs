@@ -129,6 +129,16 @@ pub enum Ended {
     Killed(Signal),
 }
 
+impl Ended {
+    /// The number that shells, and container managers after them, make of it: a signal counts from 128.
+    pub fn shell_status(self) -> i32 {
+        match self {
+            Ended::Exited(code) => code,
+            Ended::Killed(signal) => 128 + signal as i32,
+        }
+    }
+}
+
 impl std::fmt::Display for Ended {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         match self {

@@ -9,10 +9,11 @@ mod scene;
 
 pub use exam::{Exam, Item};
 pub use record::{Record, Store};
-pub use scene::{Setting, resident, start, stop};
+pub use scene::{Setting, inside, lasting, resident, solve, start, stop};
 
 use crate::machine::Need;
 use crate::stage::Result;
+use crate::trace::Ledger;
 
 /// What a lab asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +50,7 @@ pub struct Lab {
     pub task: fn(&Record) -> String,
     /// Look at what was done.
     pub check: fn(&Record, &mut Exam) -> Result<()>,
-    /// Do it, as the reference does it; returns the answer to a question.
-    pub solve: fn(&Record) -> Result<Option<String>>,
+    /// Do it, as the reference does it; returns the answer to a question. What this makes and `lab reset`
+    /// has to remove goes into the ledger.
+    pub solve: fn(&Record, &Ledger) -> Result<Option<String>>,
 }

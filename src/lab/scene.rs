@@ -10,9 +10,11 @@ use std::path::PathBuf;
 
 use super::Lab;
 use super::record::{Record, Store, boot_id};
-use crate::kernel::process::{Clone3, Sig};
+use crate::kernel::namespace::setns;
+use crate::kernel::process::{Clone3, Sig, wait4};
 use crate::kernel::{Pid, raw};
 use crate::machine::Mode;
+use crate::probe;
 use crate::stage::{Error, Result, RunId};
 use crate::trace::{Identity, Ledger, Trace};
 
@@ -66,22 +68,54 @@ impl Setting {
     /// Fork the process that holds the scene. In there `set` is done, in namespaces of its own with an empty
     /// `/tmp`; then it waits for its end.
     pub fn hold(&mut self, set: impl FnOnce(Mode) -> Result<()>) -> Result<()> {
-        let pipe = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(io::Error::from);
-        let (reader, writer) = io("making a pipe", pipe)?;
-        let forked = raw::fork().map_err(io::Error::from);
-        let Some(pid) = io("making a process", forked)? else {
-            drop(reader);
-            let detached = io("leaving the terminal", detach());
-            let entered = detached.and_then(|()| Ok(self.mode.enter()?));
-            stay(writer, entered.and_then(|()| set(self.mode)))
-        };
-        drop(writer);
-        self.record.holder = Identity::of(pid);
-        if let Some(identity) = self.record.holder {
-            self.note(&Trace::Process(identity))?;
-        }
-        report(reader)
+        let mode = self.mode;
+        let holder = lasting(&self.ledger, || {
+            mode.enter()?;
+            set(mode)
+        })?;
+        self.record.holder = Identity::of(holder);
+        Ok(())
     }
+}
+
+/// Make a process that outlives this command: it does `work` in a session of its own, then stays until
+/// `lab reset`. Returns when the work is done.
+pub fn lasting(ledger: &Ledger, work: impl FnOnce() -> Result<()>) -> Result<Pid> {
+    let (reader, writer) = pipe()?;
+    let forked = raw::fork().map_err(io::Error::from);
+    let Some(pid) = io("making a process", forked)? else {
+        drop(reader);
+        stay(writer, io("leaving the terminal", detach()).and_then(|()| work()))
+    };
+    drop(writer);
+    if let Some(identity) = Identity::of(pid) {
+        io("writing the lab's ledger", ledger.note(&Trace::Process(identity)))?;
+    }
+    report(reader).map(|()| pid)
+}
+
+/// Do `work` in all the namespaces of `pid`, as a student does it who has entered them.
+pub fn inside(pid: Pid, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    let (reader, writer) = pipe()?;
+    let forked = raw::fork().map_err(io::Error::from);
+    let Some(visitor) = io("making a process", forked)? else {
+        drop(reader);
+        let entered = setns(pid, &probe::process::other_namespaces(pid));
+        let done = entered.map_err(Error::from).and_then(|()| work());
+        if let Err(error) = done {
+            // If the command has gone, nobody wants to know.
+            let _ = write!(File::from(writer), "{error}");
+        }
+        raw::exit_now(0)
+    };
+    drop(writer);
+    let told = report(reader);
+    wait4(Some(visitor))?;
+    told
+}
+
+fn pipe() -> Result<(OwnedFd, OwnedFd)> {
+    io("making a pipe", nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(io::Error::from))
 }
 
 fn io<T>(what: &str, result: io::Result<T>) -> Result<T> {
@@ -100,7 +134,11 @@ fn detach() -> io::Result<()> {
 
 /// Set the scene of a lab, in place of one that may be there.
 pub fn start(lab: &Lab, id: &str, store: &Store, mode: Mode) -> Result<Record> {
-    io("clearing the old scene away", store.forget(id))?;
+    let left = io("clearing the old scene away", store.forget(id))?;
+    if !left.is_empty() {
+        let why = io::Error::other(left.join("; "));
+        return Err(Error::Io { what: "clearing the old scene away".into(), why });
+    }
     io("making the labs directory", std::fs::create_dir_all(store.dir()))?;
     let ledger = io("writing the lab's ledger", Ledger::begin(store.dir(), id))?;
     let record = Record { lab: id.into(), boot_id: boot_id(), ..Record::default() };
@@ -113,6 +151,12 @@ pub fn start(lab: &Lab, id: &str, store: &Store, mode: Mode) -> Result<Record> {
     begun.map(|()| setting.record)
 }
 
+/// Do what a lab asks for, as its reference does it; returns the answer to its question.
+pub fn solve(lab: &Lab, record: &Record, store: &Store) -> Result<Option<String>> {
+    let ledger = io("writing the lab's ledger", Ledger::resume(&store.ledger(&record.lab)))?;
+    (lab.solve)(record, &ledger)
+}
+
 /// Take a scene down; returns what could not be removed.
 pub fn stop(id: &str, store: &Store) -> Result<Vec<String>> {
     io("clearing the scene away", store.forget(id))
@@ -122,8 +166,7 @@ pub fn stop(id: &str, store: &Store) -> Result<Vec<String>> {
 ///
 /// It is ended together with its maker.
 pub fn resident(clone: Clone3, work: impl FnOnce() -> Result<()>) -> Result<Pid> {
-    let pipe = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(io::Error::from);
-    let (reader, writer) = io("making a pipe", pipe)?;
+    let (reader, writer) = pipe()?;
     let Some(pid) = clone.call(None)? else {
         drop(reader);
         let armed = raw::set_parent_death_signal(Some(Sig::SIGKILL)).map_err(io::Error::from);

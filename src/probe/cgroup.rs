@@ -1,7 +1,11 @@
 //! A control group, as its files show it. Each reading names the true file of this machine's layout.
 
+use std::path::Path;
+
 use super::{Reading, Result, keyed, text, unreadable};
-use crate::kernel::cgroup::{Control, Group, MEMORY_KILLS, MEMORY_STAT, Version};
+use crate::kernel::cgroup::{
+    Control, Group, Hierarchies, MEMORY_CURRENT, MEMORY_HITS, MEMORY_KILLS, MEMORY_STAT, Version,
+};
 
 fn path(group: &Group, control: Control) -> Result<std::path::PathBuf> {
     group
@@ -9,9 +13,31 @@ fn path(group: &Group, control: Control) -> Result<std::path::PathBuf> {
         .map_err(|error| super::Unreadable { path: error.args, why: error.errno.desc().into() })
 }
 
+/// The trees of this machine.
+pub fn hierarchies() -> Result<Hierarchies> {
+    Hierarchies::detect().map_err(|error| unreadable(Path::new("/proc/self/mountinfo"), error))
+}
+
 /// The content of a control.
 pub fn control(group: &Group, control: Control) -> Result<Reading> {
     super::file(path(group, control)?)
+}
+
+/// How many bytes of memory the group uses now.
+pub fn usage(group: &Group) -> Result<Reading> {
+    control(group, MEMORY_CURRENT).map(Reading::varying)
+}
+
+/// How often the group was at its limit and the kernel had to take memory back from it.
+pub fn limit_hits(group: &Group) -> Result<Reading> {
+    let path = path(group, MEMORY_HITS)?;
+    match group.version(MEMORY_HITS.controller) {
+        Ok(Version::V2) => {
+            let hits = keyed(&path, "max")?;
+            Ok(Reading::new("memory.events max", format!("{} max", path.display()), hits).varying())
+        }
+        _ => super::file(path).map(Reading::varying),
+    }
 }
 
 /// How many processes of the group the OOM killer has ended.
@@ -42,6 +68,6 @@ fn stat(group: &Group, v2: &str, v1: &str) -> Result<Reading> {
 }
 
 /// The processes in one cgroup directory.
-pub fn processes(dir: &std::path::Path) -> Result<Vec<i32>> {
+pub fn processes(dir: &Path) -> Result<Vec<i32>> {
     Ok(text(&dir.join("cgroup.procs"))?.lines().filter_map(|line| line.parse().ok()).collect())
 }

@@ -23,6 +23,21 @@ pub fn listing(dir: impl AsRef<Path>) -> Result<Reading> {
     Ok(Reading::new(dir.display().to_string(), dir.display().to_string(), text))
 }
 
+/// Read an open file to its end, as a program does that looks at every byte; returns how many there were.
+pub fn read_through(file: &fs::File) -> Result<u64> {
+    let copied = std::io::copy(&mut &*file, &mut std::io::sink());
+    copied.map_err(|error| unreadable(Path::new("an open file"), error))
+}
+
+/// The name of the file system that an open file is on, if it is one that keeps content on a disk and
+/// copies of it in the page cache.
+pub fn disk_file_system(file: &fs::File) -> Option<&'static str> {
+    const ON_DISK: [(i64, &str); 4] =
+        [(0xef53, "ext4"), (0x5846_5342, "xfs"), (0x9123_683e, "btrfs"), (0xf2f5_2010, "f2fs")];
+    let magic = rustix::fs::fstatfs(file).ok()?.f_type as i64;
+    ON_DISK.iter().find(|(number, _)| *number == magic).map(|(_, name)| *name)
+}
+
 /// Whether overlayfs marks `path` as deleted: a character device with the number 0:0.
 pub fn is_whiteout(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_char_device() && meta.rdev() == 0)

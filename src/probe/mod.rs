@@ -6,6 +6,7 @@ use std::path::Path;
 
 pub mod cgroup;
 pub mod files;
+pub mod memory;
 pub mod process;
 pub mod programs;
 

@@ -23,6 +23,12 @@ pub fn namespace(who: impl Display, kind: Kind) -> Result<Reading> {
     Ok(Reading::new(format!("{who} ns/{kind}"), path.display().to_string(), text))
 }
 
+/// The kinds of namespace in which a process is apart from the caller.
+pub fn other_namespaces(who: impl Display) -> Vec<Kind> {
+    let link = |who: &dyn Display, kind| namespace(who, kind).map(|reading| reading.text).ok();
+    Kind::ALL.into_iter().filter(|kind| link(&who, *kind) != link(&"self", *kind)).collect()
+}
+
 /// The cgroup of a process in the tree that has `controller`.
 pub fn cgroup(who: impl Display, controller: &str) -> Result<Reading> {
     let path = PathBuf::from(format!("/proc/{who}/cgroup"));

@@ -11,11 +11,7 @@ use crate::probe;
 
 /// Open an interactive shell in all the namespaces of `pid`, and wait until it ends.
 pub fn open_shell(pid: Pid) -> io::Result<()> {
-    let differs = |kind: &Kind| {
-        let link = |who: String| probe::process::namespace(who, *kind).map(|reading| reading.text).ok();
-        link(pid.to_string()) != link("self".into())
-    };
-    let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(differs).collect();
+    let kinds = probe::process::other_namespaces(pid);
     let Some(entered) = raw::fork()? else {
         raw::exit_now(enter(pid, &kinds));
     };

@@ -19,6 +19,9 @@ pub enum Trace {
     Process(Identity),
     /// A cgroup directory of ours.
     Cgroup(PathBuf),
+    /// Cgroups of this name that a student is asked to make, wherever that will be. Processes in them are
+    /// the student's own: a group that has any is left alone.
+    StudentCgroups(String),
     /// A directory with all that is in it.
     Directory(PathBuf),
 }
@@ -44,6 +47,12 @@ impl Ledger {
         let mut line = serde_json::to_vec(trace)?;
         line.push(b'\n');
         (&self.file).write_all(&line)
+    }
+
+    /// Go on with a ledger that was begun earlier.
+    pub fn resume(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().append(true).open(path)?;
+        Ok(Self { path: path.into(), file })
     }
 
     /// The same ledger, for another process.
@@ -87,6 +96,7 @@ pub fn remove(trace: &Trace) -> Result<(), String> {
             Ok(())
         }
         Trace::Directory(path) => gone(fs::remove_dir_all(path), path),
+        Trace::StudentCgroups(name) => remove_student_cgroups(name),
         Trace::Cgroup(path) if !path.exists() => Ok(()),
         Trace::Cgroup(path) => {
             for pid in crate::probe::cgroup::processes(path).unwrap_or_default() {
@@ -97,4 +107,16 @@ pub fn remove(trace: &Trace) -> Result<(), String> {
             crate::kernel::cgroup::remove_dir(path).map_err(|error| error.to_string())
         }
     }
+}
+
+fn remove_student_cgroups(name: &str) -> Result<(), String> {
+    let places = crate::probe::cgroup::hierarchies().map_err(|error| error.to_string())?.places();
+    let is_empty =
+        |dir: &Path| crate::probe::cgroup::processes(dir).is_ok_and(|processes| processes.is_empty());
+    let empty = places.iter().filter(|place| place.name() == name && is_empty(&place.dir));
+    // One that has groups of its own is in use, too.
+    for place in empty.filter(|place| !places.iter().any(|other| other.dir.parent() == Some(&place.dir))) {
+        crate::kernel::cgroup::remove_dir(&place.dir).map_err(|error| error.to_string())?;
+    }
+    Ok(())
 }

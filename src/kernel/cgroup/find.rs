@@ -65,6 +65,29 @@ pub struct Hierarchies {
     trees: Vec<Tree>,
 }
 
+/// A group that is there, in one of the trees.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// The interface of its tree.
+    pub version: Version,
+    /// What its tree controls.
+    pub controllers: Vec<String>,
+}
+
+impl Place {
+    /// The name of the group.
+    pub fn name(&self) -> &str {
+        self.dir.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+    }
+
+    /// Whether its tree has this controller.
+    pub fn serves(&self, controller: Controller) -> bool {
+        self.controllers.iter().any(|name| name == controller.name())
+    }
+}
+
 impl Hierarchies {
     /// Read the machine's: `/proc/self/mountinfo` and `/proc/self/cgroup`.
     pub fn detect() -> io::Result<Self> {
@@ -88,6 +111,16 @@ impl Hierarchies {
     /// Which version serves a controller here, if any does.
     pub fn version(&self, controller: Controller) -> Option<Version> {
         self.tree(controller).map(|tree| tree.version)
+    }
+
+    /// Every group in every tree, parents before their children.
+    pub fn places(&self) -> Vec<Place> {
+        let mut places = vec![];
+        for Tree { version, mount, controllers, .. } in &self.trees {
+            let place = |dir| Place { dir, version: *version, controllers: controllers.clone() };
+            walk(mount, DEEPEST, &mut |dir| places.push(place(dir)));
+        }
+        places
     }
 
     fn tree(&self, controller: Controller) -> Option<&Tree> {
@@ -115,6 +148,19 @@ impl Hierarchies {
             })
             .map(|dir| (tree.version, dir.to_path_buf()))
             .ok_or_else(|| Missing::NotDelegated { controller, below: tree.own.display().to_string() })
+    }
+}
+
+/// So many levels below the root of a tree are looked at: more than any machine has.
+const DEEPEST: usize = 16;
+
+/// Groups come and go while we look: one that cannot be read is one that is not there.
+fn walk(dir: &Path, levels: usize, found: &mut impl FnMut(PathBuf)) {
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        if levels > 0 && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            found(entry.path());
+            walk(&entry.path(), levels - 1, found);
+        }
     }
 }
 
