@@ -4,6 +4,7 @@
 
 use crate::stage::Lesson;
 
+mod memory;
 mod pid;
 
 /// Lessons that belong together.
@@ -15,7 +16,10 @@ pub struct Part {
 }
 
 /// Every lesson, in order.
-pub const PARTS: &[Part] = &[Part { title: "Namespaces", lessons: &[&pid::LESSON] }];
+pub const PARTS: &[Part] = &[
+    Part { title: "Namespaces", lessons: &[&pid::LESSON] },
+    Part { title: "Control groups", lessons: &[&memory::LESSON] },
+];
 
 /// Every lesson, in order.
 pub fn all() -> impl Iterator<Item = &'static Lesson> {
