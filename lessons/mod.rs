@@ -4,6 +4,7 @@
 
 use crate::stage::Lesson;
 
+mod container;
 mod memory;
 mod pid;
 
@@ -19,6 +20,7 @@ pub struct Part {
 pub const PARTS: &[Part] = &[
     Part { title: "Namespaces", lessons: &[&pid::LESSON] },
     Part { title: "Control groups", lessons: &[&memory::LESSON] },
+    Part { title: "The container", lessons: &[&container::LESSON] },
 ];
 
 /// Every lesson, in order.

@@ -39,8 +39,8 @@ pub enum Body {
     Reveal { question: String, observed: String, predicted: Option<String>, why: String },
     /// A system call or kernel file write that was made.
     Call(Call),
-    /// Kernel state before and after.
-    State { title: String, rows: Vec<Row> },
+    /// Kernel state in two columns: before and after, or host and container.
+    State { title: String, columns: [String; 2], rows: Vec<Row> },
     /// A claim, held against what the kernel shows.
     Check(Check),
     /// A figure that was measured, different every time.
@@ -89,9 +89,9 @@ pub struct Row {
     pub what: String,
     /// Where it was read.
     pub source: String,
-    /// What it was.
+    /// In the first column: what it was.
     pub before: Option<String>,
-    /// What it is now.
+    /// In the second column: what it is now.
     pub after: Option<String>,
     /// What that means.
     pub note: String,

@@ -248,7 +248,7 @@ fn orphans(stage: &mut Stage) -> Result<()> {
     stage.why(
         "The next reaper is asked for with PR_SET_CHILD_SUBREAPER, or it is the namespace's number 1. An
          orphan never leaves its PID namespace.",
-        &[man("wait", 2), man("pr_set_child_subreaper", 2)],
+        &[man("wait", 2), man("prctl", 2)],
     );
     stage.pause("number 1 is alone again")?;
     container.finish()

@@ -120,7 +120,12 @@ fn print_task(lesson: &Lesson, record: &Record) {
         }
         let text = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
         let width = Terminal::width().saturating_sub(2);
-        for line in textwrap::wrap(&text, textwrap::Options::new(width).break_words(false)) {
+        for line in textwrap::wrap(
+            &text,
+            textwrap::Options::new(width)
+                .break_words(false)
+                .word_splitter(textwrap::WordSplitter::NoHyphenation),
+        ) {
             println!("  {line}");
         }
     }

@@ -1,4 +1,13 @@
-//! The image `tiny`, made on the spot.
+//! The image `tiny`: a root file system made on the spot from the machine's own programs and the libraries
+//! that they need. No download, and the same on every distribution's layout.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::libraries;
+use crate::kernel::{self, fs as kfs};
+use crate::probe::programs;
 
 /// Why it could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -6,6 +15,25 @@ pub enum Error {
     /// A program is not there.
     #[error("this machine has no program {0}")]
     Program(String),
+    /// A library is not there.
+    #[error("the library {library}, which {} needs, was not found", program.display())]
+    Library {
+        /// Who needs it.
+        program: PathBuf,
+        /// Its name.
+        library: String,
+    },
+    /// A file is not what it should be.
+    #[error("cannot read {}: {why}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The kernel refused to write it.
+    #[error(transparent)]
+    Kernel(#[from] kernel::Error),
 }
 
 impl Error {
@@ -13,6 +41,85 @@ impl Error {
     pub fn hint(&self) -> String {
         match self {
             Error::Program(name) => format!("install {name} with the distribution's package manager"),
+            Error::Library { library, .. } => {
+                format!("run ldconfig as root, or install the package with {library}")
+            }
+            Error::Unreadable { .. } => "the image is made from the programs on PATH: check that file".into(),
+            Error::Kernel(_) => "the image is written to memory: free some, and try again".into(),
         }
     }
+}
+
+/// What a shell session cannot do without.
+const NEEDED: [&str; 3] = ["sh", "ls", "cat"];
+/// What is taken along where the machine has it.
+const WELCOME: [&str; 16] = [
+    "cp", "df", "env", "grep", "head", "hostname", "id", "mkdir", "mount", "ps", "rm", "sleep", "stat",
+    "true", "uname", "wc",
+];
+/// Where the rest is mounted, or put by whoever uses the image.
+const DIRECTORIES: [&str; 7] = ["bin", "dev", "etc", "proc", "root", "sys", "tmp"];
+
+/// What went into the image.
+#[derive(Debug, Clone)]
+pub struct Tiny {
+    /// The names of its programs.
+    pub programs: Vec<String>,
+    /// How many libraries they need together.
+    pub libraries: usize,
+    /// How many bytes it has.
+    pub bytes: u64,
+}
+
+/// Make it in the empty directory `root`.
+pub fn build(root: &Path) -> Result<Tiny, Error> {
+    DIRECTORIES.iter().try_for_each(|dir| kfs::mkdir(root.join(dir)))?;
+    kfs::create(root.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n")?;
+    kfs::create(root.join("etc/group"), "root:x:0:\n")?;
+    let mut tiny = Tiny { programs: vec![], libraries: 0, bytes: 0 };
+    let mut libraries = BTreeSet::new();
+    for name in NEEDED.iter().chain(&WELCOME) {
+        let Some(program) = programs::find(name) else {
+            if NEEDED.contains(name) {
+                return Err(Error::Program((*name).into()));
+            }
+            continue;
+        };
+        match libraries::of(&program) {
+            Ok(needed) => libraries.extend(needed),
+            // A script, or a program whose libraries are elsewhere: the image does without it.
+            Err(_) if !NEEDED.contains(name) => continue,
+            Err(error) => return Err(error),
+        }
+        tiny.bytes += install(&program, &root.join("bin").join(name))?;
+        tiny.programs.push((*name).into());
+    }
+    for library in &libraries {
+        let inside = root.join(library.strip_prefix("/").unwrap_or(library));
+        make_parents(root, &inside)?;
+        tiny.bytes += install(library, &inside)?;
+    }
+    // With the same cache the loader finds the same libraries.
+    let cache = Path::new("/etc/ld.so.cache");
+    if cache.is_file() {
+        tiny.bytes += install(cache, &root.join("etc/ld.so.cache"))?;
+    }
+    tiny.libraries = libraries.len();
+    Ok(tiny)
+}
+
+fn install(from: &Path, to: &Path) -> Result<u64, Error> {
+    kfs::copy(from, to)?;
+    fs::metadata(to)
+        .map(|meta| meta.len())
+        .map_err(|error| Error::Unreadable { path: to.to_path_buf(), why: error.to_string() })
+}
+
+/// The directories between `root` and a file in it.
+fn make_parents(root: &Path, file: &Path) -> Result<(), Error> {
+    let parents: Vec<&Path> = file.ancestors().skip(1).take_while(|dir| *dir != root).collect();
+    for dir in parents.into_iter().rev().filter(|dir| !dir.exists()) {
+        kfs::mkdir(dir)?;
+    }
+    Ok(())
 }

@@ -30,7 +30,7 @@ pub fn names(set: Set) -> Vec<String> {
 }
 
 /// `prctl(PR_CAPBSET_DROP)` for every capability outside of `keep`: no program executed later can have them.
-/// <https://man7.org/linux/man-pages/man2/pr_capbset_drop.2const.html>
+/// <https://man7.org/linux/man-pages/man2/prctl.2.html>
 pub fn bound(keep: Set) -> Result<()> {
     for capability in Set::all().difference(keep).iter() {
         match rustix::thread::capability_is_in_bounding_set(capability) {

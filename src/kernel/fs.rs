@@ -73,6 +73,13 @@ pub fn chdir(path: impl AsRef<Path>) -> Result<()> {
     call("chdir", || quoted(path.display()), || nix::unistd::chdir(path))
 }
 
+/// `chroot(2)`: begin every path with a `/` at this directory, for this process and its children.
+/// <https://man7.org/linux/man-pages/man2/chroot.2.html>
+pub fn chroot(path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    call("chroot", || quoted(path.display()), || nix::unistd::chroot(path))
+}
+
 /// `write(2)` to a file that is there, in one go, as the kernel's own files want it.
 /// <https://man7.org/linux/man-pages/man2/write.2.html>
 pub fn write(path: impl AsRef<Path>, text: impl AsRef<[u8]>) -> Result<()> {

@@ -195,7 +195,7 @@ pub fn execve(program: &str, argv: &[&str], env: &[&str]) -> Error {
 }
 
 /// `prctl(PR_SET_NO_NEW_PRIVS)`: from here on no program can gain privileges by being executed.
-/// <https://man7.org/linux/man-pages/man2/pr_set_no_new_privs.2const.html>
+/// <https://man7.org/linux/man-pages/man2/prctl.2.html>
 pub fn set_no_new_privs() -> Result<()> {
     call(
         "prctl",
@@ -205,7 +205,7 @@ pub fn set_no_new_privs() -> Result<()> {
 }
 
 /// `prctl(PR_SET_NAME)`: the name in `/proc/PID/comm`, at most fifteen bytes.
-/// <https://man7.org/linux/man-pages/man2/pr_set_name.2const.html>
+/// <https://man7.org/linux/man-pages/man2/prctl.2.html>
 pub fn set_name(name: &str) -> Result<()> {
     call(
         "prctl",

@@ -91,7 +91,7 @@ pub fn interface_up(socket: BorrowedFd, name: &CStr) -> nix::Result<()> {
 }
 
 /// `prctl(PR_SET_PDEATHSIG)`: which signal this process gets when its parent dies; `None` for none.
-/// <https://man7.org/linux/man-pages/man2/pr_set_pdeathsig.2const.html>
+/// <https://man7.org/linux/man-pages/man2/prctl.2.html>
 pub fn set_parent_death_signal(signal: Option<Signal>) -> nix::Result<()> {
     let number = signal.map_or(0, |signal| signal as c_int);
     // SAFETY: PR_SET_PDEATHSIG takes a number and touches no memory.

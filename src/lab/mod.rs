@@ -9,7 +9,7 @@ mod scene;
 
 pub use exam::{Exam, Item};
 pub use record::{Record, Store};
-pub use scene::{Setting, inside, lasting, resident, solve, start, stop};
+pub use scene::{Setting, ask_inside, inside, lasting, program, resident, solve, start, stop};
 
 use crate::machine::Need;
 use crate::stage::Result;

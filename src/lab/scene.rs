@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use super::Lab;
 use super::record::{Record, Store, boot_id};
 use crate::kernel::namespace::setns;
-use crate::kernel::process::{Clone3, Sig, wait4};
+use crate::kernel::process::{Clone3, Sig, execve, wait4};
 use crate::kernel::{Pid, raw};
 use crate::machine::Mode;
 use crate::probe;
@@ -101,17 +101,39 @@ pub fn inside(pid: Pid, work: impl FnOnce() -> Result<()>) -> Result<()> {
     let Some(visitor) = io("making a process", forked)? else {
         drop(reader);
         let entered = setns(pid, &probe::process::other_namespaces(pid));
-        let done = entered.map_err(Error::from).and_then(|()| work());
-        if let Err(error) = done {
-            // If the command has gone, nobody wants to know.
-            let _ = write!(File::from(writer), "{error}");
-        }
-        raw::exit_now(0)
+        let told = tell(writer, entered.map_err(Error::from).and_then(|()| work()));
+        raw::exit_now(i32::from(!told))
     };
     drop(writer);
     let told = report(reader);
     wait4(Some(visitor))?;
     told
+}
+
+/// What `work` finds out in all the namespaces of `pid`.
+pub fn ask_inside(pid: Pid, work: impl FnOnce() -> Result<String>) -> Result<String> {
+    let (reader, writer) = pipe()?;
+    let (reader, writer) = (File::from(reader), File::from(writer));
+    let told = inside(pid, || io("answering from inside", (&writer).write_all(work()?.as_bytes())));
+    drop(writer);
+    told.and_then(|()| io("asking inside", io::read_to_string(reader)))
+}
+
+/// Make a process that does `work`, then becomes another program. It is ended together with its maker.
+pub fn program(clone: Clone3, work: impl FnOnce() -> Result<()>, path: &str, argv: &[&str]) -> Result<Pid> {
+    let (reader, writer) = pipe()?;
+    let Some(pid) = clone.call(None)? else {
+        drop(reader);
+        let armed = raw::set_parent_death_signal(Some(Sig::SIGKILL)).map_err(io::Error::from);
+        let done = io("prctl(PR_SET_PDEATHSIG)", armed).and_then(|()| work());
+        let failed = done.map_or_else(|error| error, |()| execve(path, argv, &["PATH=/bin"]).into());
+        let _ = write!(File::from(writer), "{failed}");
+        raw::exit_now(1)
+    };
+    drop(writer);
+    // The pipe is closed by execve: nothing was written if that succeeded.
+    let report = io("starting a program", io::read_to_string(File::from(reader)))?;
+    if report.is_empty() { Ok(pid) } else { Err(Error::Lesson(report)) }
 }
 
 fn pipe() -> Result<(OwnedFd, OwnedFd)> {
@@ -179,10 +201,7 @@ pub fn resident(clone: Clone3, work: impl FnOnce() -> Result<()>) -> Result<Pid>
 
 /// Report how the work went, and if it went well, stay.
 fn stay(writer: OwnedFd, done: Result<()>) -> ! {
-    // Processes made meanwhile hold this pipe too, so its end is no sign: a byte is.
-    let report = done.as_ref().err().map(ToString::to_string).unwrap_or_default();
-    let told = write!(File::from(writer), "{report}{END}");
-    if done.is_err() || told.is_err() {
+    if !tell(writer, done) {
         raw::exit_now(1);
     }
     loop {
@@ -190,10 +209,17 @@ fn stay(writer: OwnedFd, done: Result<()>) -> ! {
     }
 }
 
+/// Report how the work went; whether it went well, and somebody heard it.
+fn tell(writer: OwnedFd, done: Result<()>) -> bool {
+    // Processes made meanwhile hold this pipe too, so its end is no sign: a byte is.
+    let report = done.as_ref().err().map(ToString::to_string).unwrap_or_default();
+    write!(File::from(writer), "{report}{END}").is_ok() && done.is_ok()
+}
+
 /// The end of a report.
 const END: char = '\0';
 
-/// Wait for the report of [`stay`].
+/// Wait for what [`tell`] says.
 fn report(reader: OwnedFd) -> Result<()> {
     let mut report = vec![];
     let read = BufReader::new(File::from(reader)).read_until(END as u8, &mut report);

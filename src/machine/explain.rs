@@ -70,10 +70,13 @@ fn says(file: &str, value: &str) -> bool {
 pub(super) fn explain(error: &kernel::Error) -> Refusal {
     let about_namespaces = matches!(error.call, "unshare" | "clone3" | "write" | "open" | "mount");
     let denied = matches!(error.errno, Errno::EPERM | Errno::EACCES | Errno::ENOSPC | Errno::EINVAL);
-    if about_namespaces && denied && !nix::unistd::geteuid().is_root() || error.errno == Errno::ENOSPC {
-        if let Some(bar) = BARS.iter().find(|bar| says(bar.file, bar.value)) {
-            return Refusal::new(bar.why, bar.hint);
-        }
+    let ordinary = !nix::unistd::geteuid().is_root();
+    if about_namespaces
+        && denied
+        && (ordinary || error.errno == Errno::ENOSPC)
+        && let Some(bar) = BARS.iter().find(|bar| says(bar.file, bar.value))
+    {
+        return Refusal::new(bar.why, bar.hint);
     }
     let filtered = crate::probe::process::status("self", "Seccomp").is_ok_and(|mode| mode.text == "2");
     if filtered && denied {

@@ -15,6 +15,25 @@ pub struct Renderer {
     steps: usize,
     lanes: Vec<String>,
     last: Option<Kind>,
+    run: Run,
+}
+
+/// Calls of one name in one lane, one after the other: dropping capabilities takes a score of them.
+#[derive(Debug, Default)]
+struct Run {
+    lane: String,
+    name: String,
+    length: usize,
+}
+
+impl Run {
+    /// How many of a run are shown.
+    const SHOWN: usize = 6;
+
+    /// How many were not shown.
+    fn hidden(&self) -> usize {
+        self.length.saturating_sub(Self::SHOWN)
+    }
 }
 
 /// Kinds of events that stand together without an empty line between them.
@@ -22,6 +41,7 @@ pub struct Renderer {
 enum Kind {
     Call,
     Check,
+    Measure,
     Other,
 }
 
@@ -33,9 +53,38 @@ impl Renderer {
 
     /// The lines of one event at this width. Calls behind the stage and pauses have none.
     pub fn lines(&mut self, event: &Event, width: usize) -> Vec<Line> {
+        if !self.continues_run(event) {
+            return self.fold(width).into_iter().chain(self.spaced(event, width)).collect();
+        }
+        self.run.length += 1;
+        if self.run.hidden() > 0 { vec![] } else { self.spaced(event, width) }
+    }
+
+    /// Whether this is one more call of the same name; begins a new run if it is a call of another.
+    fn continues_run(&self, event: &Event) -> bool {
+        matches!(&event.body, Body::Call(call) if call.errno.is_none()
+            && call.name == self.run.name && event.lane == self.run.lane)
+    }
+
+    /// The end of a run: how many calls of it were not shown.
+    fn fold(&mut self, width: usize) -> Vec<Line> {
+        let run = std::mem::take(&mut self.run);
+        if run.hidden() == 0 {
+            return vec![];
+        }
+        let text = format!("… {} more calls of {}()", run.hidden(), run.name);
+        wrapped(self.lane(&run.lane), Style::Dim, &text, LANE, width)
+    }
+
+    fn spaced(&mut self, event: &Event, width: usize) -> Vec<Line> {
         let (kind, lines) = self.body(event, width);
         if lines.is_empty() {
             return lines;
+        }
+        if let Body::Call(call) = &event.body
+            && self.run.length == 0
+        {
+            self.run = Run { lane: event.lane.clone(), name: call.name.clone(), length: 1 };
         }
         let together = kind != Kind::Other && self.last == Some(kind);
         let space = (!together && self.last.is_some()).then(Line::new);
@@ -56,14 +105,10 @@ impl Renderer {
             Body::Reveal { observed, predicted, why, .. } => reveal(observed, predicted.as_ref(), why, width),
             Body::Call(call) if call.backstage => vec![],
             Body::Call(call) => return (Kind::Call, self.call(&event.lane, call, width)),
-            Body::State { title, rows } => table::state(title, rows, width),
+            Body::State { title, columns, rows } => table::state(title, columns, rows, width),
             Body::Check(claim) => return (Kind::Check, check(claim, width)),
             Body::Measure { what, value, source } => {
-                let line = Line::new()
-                    .with(Style::Dim, " measured")
-                    .pad_to(LANE)
-                    .with(Style::Plain, format!("{what}: "));
-                wrapped(line, Style::Title, &format!("{value} ({source})"), LANE, width)
+                return (Kind::Measure, measure(what, value, source, width));
             }
             Body::Gauge { label, value, max, unit } => vec![gauge(label, *value, *max, unit, width)],
             Body::Output { program, text } => output(program, text, width),
@@ -125,7 +170,7 @@ impl Renderer {
         let mut lines = wrapped(first, Style::Call, &text, indent, width);
         let Some(last) = lines.pop() else { return lines };
         if last.width() + 1 + result.len() <= width {
-            let column = width.saturating_sub(result.len().max(8));
+            let column = width.saturating_sub(result.len().max(8)).max(last.width() + 1);
             lines.push(last.pad_to(column).with(style, result));
         } else {
             lines.push(last);
@@ -137,6 +182,17 @@ impl Renderer {
 
 fn labelled(label: &str, style: Style, text: &str, width: usize) -> Vec<Line> {
     wrapped(Line::new().with(Style::Ask, format!(" {label}")).pad_to(LANE), style, text, LANE, width)
+}
+
+fn measure(what: &str, value: &str, source: &str, width: usize) -> Vec<Line> {
+    let label = Line::new().with(Style::Ask, " measured").pad_to(LANE);
+    wrapped(
+        label.with(Style::Plain, format!("{what}: ")),
+        Style::Title,
+        &format!("{value} ({source})"),
+        LANE,
+        width,
+    )
 }
 
 fn predict(question: &str, choices: &[String], width: usize) -> Vec<Line> {
@@ -183,7 +239,8 @@ fn check(check: &Check, width: usize) -> Vec<Line> {
         lines.push(below.with(Style::Dim, format!("· {}", check.source)));
     } else {
         lines.extend(wrapped(Line::new().pad_to(5), style, &seen, 5, width));
-        lines.extend(wrapped(Line::new().pad_to(5), Style::Dim, &format!("· {}", check.source), 5, width));
+        let bullet = Line::new().pad_to(5).with(Style::Dim, "· ");
+        lines.extend(wrapped(bullet, Style::Dim, &check.source, 7, width));
     }
     lines
 }

@@ -13,14 +13,15 @@ fn shown(value: Option<&String>) -> &str {
 }
 
 /// `title`, then a row for each difference.
-pub(super) fn state(title: &str, rows: &[Row], width: usize) -> Vec<Line> {
+pub(super) fn state(title: &str, columns: &[String; 2], rows: &[Row], width: usize) -> Vec<Line> {
     let cells: Vec<[&str; 4]> = rows
         .iter()
         .map(|row| {
             [row.what.as_str(), shown(row.before.as_ref()), shown(row.after.as_ref()), row.note.as_str()]
         })
         .collect();
-    let header = [title, "before", "after", ""];
+    let [left, right] = [columns[0].as_str(), columns[1].as_str()];
+    let header = [title, left, right, ""];
     let column = |index: usize| {
         cells.iter().map(|row| row[index].width()).chain([header[index].width()]).max().unwrap_or(0)
     };
@@ -28,7 +29,7 @@ pub(super) fn state(title: &str, rows: &[Row], width: usize) -> Vec<Line> {
     if 1 + widths.iter().sum::<usize>() + 3 * GAP <= width {
         in_columns(header, &cells, widths)
     } else {
-        stacked(title, &cells, width)
+        stacked(header, &cells, width)
     }
 }
 
@@ -49,16 +50,16 @@ fn in_columns(header: [&str; 4], cells: &[[&str; 4]], widths: [usize; 4]) -> Vec
     lines
 }
 
-fn stacked(title: &str, cells: &[[&str; 4]], width: usize) -> Vec<Line> {
-    const INDENT: usize = 11;
+fn stacked([title, left, right, _]: [&str; 4], cells: &[[&str; 4]], width: usize) -> Vec<Line> {
+    let indent = 5 + left.width().max(right.width());
     let mut lines = wrapped(Line::new().with(Style::Plain, " "), Style::Title, title, 1, width);
     for [what, before, after, note] in cells {
-        let label = |name: &str| Line::new().with(Style::Dim, format!("   {name}")).pad_to(INDENT);
+        let label = |name: &str| Line::new().with(Style::Dim, format!("   {name}")).pad_to(indent);
         lines.extend(wrapped(Line::new().with(Style::Plain, " "), Style::Plain, what, 1, width));
-        lines.extend(wrapped(label("before"), Style::Dim, before, INDENT, width));
-        lines.extend(wrapped(label("after"), Style::Plain, after, INDENT, width));
+        lines.extend(wrapped(label(left), Style::Dim, before, indent, width));
+        lines.extend(wrapped(label(right), Style::Plain, after, indent, width));
         if !note.is_empty() {
-            lines.extend(wrapped(label(""), Style::Dim, note, INDENT, width));
+            lines.extend(wrapped(label(""), Style::Dim, note, indent, width));
         }
     }
     lines

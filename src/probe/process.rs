@@ -68,6 +68,24 @@ pub fn mounted(who: impl Display, point: &str) -> Result<Reading> {
     ))
 }
 
+/// The options of the mount at `point`, as a process sees it: `ro,nosuid,nodev`.
+pub fn mount_options(who: impl Display, point: &str) -> Result<Reading> {
+    let path = PathBuf::from(format!("/proc/{who}/mountinfo"));
+    let content = text(&path)?;
+    let line = content.lines().rfind(|line| line.split(' ').nth(4) == Some(point));
+    let options = line.and_then(|line| line.split(' ').nth(5));
+    let options = options.ok_or_else(|| unreadable(&path, format!("nothing is mounted at {point}")))?;
+    Ok(Reading::new(format!("{who} mount {point}"), format!("{} {point}", path.display()), options))
+}
+
+/// The network interfaces that a process sees.
+pub fn interfaces(who: impl Display) -> Result<Reading> {
+    let path = PathBuf::from(format!("/proc/{who}/net/dev"));
+    let content = text(&path)?;
+    let names: Vec<&str> = content.lines().filter_map(|line| Some(line.split_once(':')?.0.trim())).collect();
+    Ok(Reading::new(format!("{who} interfaces"), path.display().to_string(), names.join(" ")))
+}
+
 /// The numbers of the processes that `/proc` lists: what `ps` shows.
 pub fn listed() -> Result<Vec<u64>> {
     let path = PathBuf::from("/proc");
@@ -89,6 +107,13 @@ pub fn children(parent: impl Display) -> Result<Vec<u64>> {
 /// The name that a process gave itself, or that of its program.
 pub fn comm(who: impl Display) -> Result<Reading> {
     super::file(format!("/proc/{who}/comm")).map(|reading| reading.labelled(format!("{who} comm")))
+}
+
+/// The command line of a process, its words divided by blanks.
+pub fn command_line(who: impl Display) -> Result<Reading> {
+    let reading = super::file(format!("/proc/{who}/cmdline"))?;
+    let text = reading.text.trim_end_matches('\0').replace('\0', " ");
+    Ok(Reading { text, ..reading })
 }
 
 /// When a process started, in clock ticks since boot: with its number, its identity.

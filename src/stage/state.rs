@@ -9,13 +9,19 @@ use crate::probe::Reading;
 pub struct StateTable<'a> {
     stage: &'a Stage,
     title: String,
+    columns: [String; 2],
     rows: Vec<Row>,
 }
 
 impl Stage {
     /// Begin a table of kernel state.
     pub fn state(&self, title: &str) -> StateTable<'_> {
-        StateTable { stage: self, title: title.into(), rows: vec![] }
+        self.side_by_side(title, "before", "after")
+    }
+
+    /// Begin a table of two sides, such as host and container.
+    pub fn side_by_side(&self, title: &str, left: &str, right: &str) -> StateTable<'_> {
+        StateTable { stage: self, title: title.into(), columns: [left.into(), right.into()], rows: vec![] }
     }
 }
 
@@ -54,6 +60,6 @@ impl StateTable<'_> {
 
     /// Show the table.
     pub fn show(self) {
-        self.stage.show(Body::State { title: self.title, rows: self.rows });
+        self.stage.show(Body::State { title: self.title, columns: self.columns, rows: self.rows });
     }
 }

@@ -1,0 +1,114 @@
+//! Which shared libraries a program needs, and where this machine keeps them.
+//!
+//! The same search as `ld.so(8)` makes: the program's own run path, then the directories of
+//! `/etc/ld.so.conf`, then those that every system has. Nothing is executed to find out.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use elf::ElfBytes;
+use elf::abi::{DT_NEEDED, DT_RPATH, DT_RUNPATH, PT_INTERP};
+use elf::endian::AnyEndian;
+
+use super::image::Error;
+
+/// What the dynamic section of a file asks for.
+#[derive(Default)]
+struct Dynamic {
+    interpreter: Option<PathBuf>,
+    needed: Vec<String>,
+    run_path: Vec<PathBuf>,
+}
+
+/// The loader and every library that `program` needs, directly or not; empty for a static program.
+pub(super) fn of(program: &Path) -> Result<BTreeSet<PathBuf>, Error> {
+    let system = system_directories();
+    let mut found = BTreeSet::new();
+    let mut open = vec![program.to_path_buf()];
+    while let Some(file) = open.pop() {
+        let dynamic = read(&file)?;
+        found.extend(dynamic.interpreter);
+        for name in dynamic.needed {
+            let candidates = dynamic.run_path.iter().chain(&system).map(|dir| dir.join(&name));
+            // The loader itself is among the libraries, under its own name.
+            let known = found.iter().any(|path| path.ends_with(&name));
+            let Some(path) = candidates.into_iter().find(|path| path.is_file()) else {
+                if known {
+                    continue;
+                }
+                return Err(Error::Library { program: program.to_path_buf(), library: name });
+            };
+            if found.insert(path.clone()) {
+                open.push(path);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn read(file: &Path) -> Result<Dynamic, Error> {
+    let unreadable = |why: String| Error::Unreadable { path: file.to_path_buf(), why };
+    let content = fs::read(file).map_err(|error| unreadable(error.to_string()))?;
+    let parsed = || -> Result<Dynamic, elf::ParseError> {
+        let elf = ElfBytes::<AnyEndian>::minimal_parse(&content)?;
+        let mut dynamic = Dynamic::default();
+        for segment in elf.segments().into_iter().flatten().filter(|segment| segment.p_type == PT_INTERP) {
+            let text = String::from_utf8_lossy(elf.segment_data(&segment)?).into_owned();
+            dynamic.interpreter = Some(PathBuf::from(text.trim_end_matches('\0')));
+        }
+        let (Some(table), Some((_, strings))) = (elf.dynamic()?, elf.dynamic_symbol_table()?) else {
+            return Ok(dynamic);
+        };
+        for entry in table.iter() {
+            let text = || strings.get(entry.d_val() as usize).map(str::to_string);
+            match entry.d_tag {
+                DT_NEEDED => dynamic.needed.push(text()?),
+                DT_RUNPATH | DT_RPATH => dynamic.run_path.extend(run_path(&text()?, file)),
+                _ => {}
+            }
+        }
+        Ok(dynamic)
+    };
+    parsed().map_err(|error| unreadable(error.to_string()))
+}
+
+/// `$ORIGIN/../lib:/opt/lib` as directories.
+fn run_path(text: &str, file: &Path) -> Vec<PathBuf> {
+    let origin = file.parent().unwrap_or(Path::new("/")).display().to_string();
+    text.split(':')
+        .map(|dir| PathBuf::from(dir.replace("$ORIGIN", &origin).replace("${ORIGIN}", &origin)))
+        .collect()
+}
+
+fn system_directories() -> Vec<PathBuf> {
+    const ALWAYS: [&str; 5] = ["/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib"];
+    let mut directories = vec![];
+    configured(Path::new("/etc/ld.so.conf"), &mut directories);
+    directories.extend(ALWAYS.iter().map(PathBuf::from));
+    directories
+}
+
+/// The directories of a file like `/etc/ld.so.conf`, which may include others: `include ld.so.conf.d/*.conf`.
+fn configured(file: &Path, directories: &mut Vec<PathBuf>) {
+    for line in fs::read_to_string(file).unwrap_or_default().lines() {
+        let line = line.split('#').next().unwrap_or_default().trim();
+        match line.strip_prefix("include ") {
+            Some(pattern) => {
+                let pattern = Path::new("/etc").join(pattern.trim());
+                let mut included: Vec<PathBuf> = pattern
+                    .parent()
+                    .and_then(|dir| fs::read_dir(dir).ok())
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|entry| Some(entry.ok()?.path()))
+                    .filter(|path| path.extension().is_some_and(|extension| extension == "conf"))
+                    .collect();
+                included.sort();
+                included.iter().for_each(|path| configured(path, directories));
+            }
+            None if line.starts_with('/') => directories.push(PathBuf::from(line)),
+            None => {}
+        }
+    }
+}
