@@ -78,7 +78,7 @@ pub(super) fn wrapped(first: Line, style: Style, text: &str, indent: usize, widt
     let mut current = Some(first);
     for paragraph in text.split('\n') {
         let options = textwrap::Options::new(rest_width)
-            .break_words(false)
+            .word_separator(textwrap::WordSeparator::Custom(pieces))
             .word_splitter(textwrap::WordSplitter::NoHyphenation);
         let shift = " ".repeat(rest_width.saturating_sub(first_width));
         let initial = if current.is_some() { shift.as_str() } else { "" };
@@ -94,4 +94,9 @@ pub(super) fn wrapped(first: Line, style: Style, text: &str, indent: usize, widt
         }
     }
     lines
+}
+
+/// Where a line may end: at a blank, and in a list of flags.
+fn pieces(line: &str) -> Box<dyn Iterator<Item = textwrap::core::Word<'_>> + '_> {
+    Box::new(line.split_inclusive([' ', '|']).map(textwrap::core::Word::from))
 }

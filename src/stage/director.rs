@@ -187,10 +187,11 @@ impl Director<'_> {
 
     /// The process that pauses, unless that is the host; else the latest one that is still there.
     fn innermost(&self, lane: usize) -> Option<Pid> {
-        let latest =
-            self.lanes.iter().skip(1).filter_map(|lane| lane.pid).chain(self.programs.iter().copied());
+        let lanes = self.lanes.iter().skip(1).filter_map(|lane| lane.pid);
+        let candidates: Vec<Pid> = lanes.chain(self.programs.iter().copied()).collect();
+        let is_alive = |pid: &Pid| Identity::of(*pid).is_some_and(Identity::is_alive);
         let pausing = self.lanes[lane].pid.filter(|_| lane > 0);
-        pausing.or_else(|| latest.filter(|pid| Identity::of(*pid).is_some_and(Identity::is_alive)).last())
+        pausing.or_else(|| candidates.into_iter().rfind(is_alive))
     }
 
     fn close(&mut self, lane: usize) -> io::Result<()> {
