@@ -311,14 +311,18 @@ fn failed(error: &str, hint: &str, width: usize) -> Vec<Line> {
 }
 
 fn finish(passed: usize, failed: usize, skipped: usize, width: usize) -> Vec<Line> {
-    let claims = |count: usize| if count == 1 { "1 claim".to_string() } else { format!("{count} claims") };
-    let mut text = format!("{} checked", claims(passed + failed));
+    let claims = if passed + failed == 1 { "claim" } else { "claims" };
+    let mut text = format!("{} {claims} checked", passed + failed);
     if failed > 0 {
         text += &format!(", {failed} failed");
     }
     if skipped > 0 {
         text += &format!(", {skipped} skipped");
     }
-    let (mark, style) = if failed == 0 { (" ✔ ", Style::Good) } else { (" ✘ ", Style::Bad) };
+    let (mark, style) = match (passed, failed) {
+        (0, 0) => (" – ", Style::Ask), // nothing was done: no pass
+        (_, 0) => (" ✔ ", Style::Good),
+        _ => (" ✘ ", Style::Bad),
+    };
     wrapped(Line::new().with(style, mark), style, &text, 3, width)
 }
