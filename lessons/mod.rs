@@ -6,6 +6,7 @@ use crate::stage::Lesson;
 
 mod container;
 mod memory;
+mod overlay;
 mod pid;
 
 /// Lessons that belong together.
@@ -20,6 +21,7 @@ pub struct Part {
 pub const PARTS: &[Part] = &[
     Part { title: "Namespaces", lessons: &[&pid::LESSON] },
     Part { title: "Control groups", lessons: &[&memory::LESSON] },
+    Part { title: "Union file system and images", lessons: &[&overlay::LESSON] },
     Part { title: "The container", lessons: &[&container::LESSON] },
 ];
 

@@ -1,9 +1,13 @@
 //! Files and directories: what is in them, and proof that it stayed the same.
 
+use std::ffi::CStr;
 use std::fs;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use sha2::{Digest, Sha256};
 
 use super::{Reading, Result, unreadable};
@@ -41,6 +45,100 @@ pub fn disk_file_system(file: &fs::File) -> Option<&'static str> {
 /// Whether overlayfs marks `path` as deleted: a character device with the number 0:0.
 pub fn is_whiteout(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_char_device() && meta.rdev() == 0)
+}
+
+/// What a name stands for: `file`, `directory`, `character device 0:0`.
+pub fn kind(path: impl AsRef<Path>) -> Result<Reading> {
+    let path = path.as_ref();
+    let meta = fs::symlink_metadata(path).map_err(|error| unreadable(path, error))?;
+    let file_type = meta.file_type();
+    let text = if file_type.is_char_device() {
+        format!("character device {}", numbers(meta.rdev()))
+    } else if file_type.is_dir() {
+        "directory".into()
+    } else if file_type.is_symlink() {
+        "symbolic link".into()
+    } else if file_type.is_file() {
+        "file".into()
+    } else {
+        "something else".into()
+    };
+    Ok(Reading::new(path.display().to_string(), path.display().to_string(), text))
+}
+
+/// How long a file is, in bytes.
+pub fn length(path: impl AsRef<Path>) -> Result<Reading> {
+    let path = path.as_ref();
+    let length = fs::symlink_metadata(path).map_err(|error| unreadable(path, error))?.len();
+    let name = path.display();
+    Ok(Reading::new(format!("length of {name}"), format!("{name} st_size"), length.to_string()))
+}
+
+/// How many bytes a file takes on its file system: a hole takes none.
+pub fn space(path: impl AsRef<Path>) -> Result<Reading> {
+    const BLOCK: u64 = 512; // st_blocks counts in these, whatever the file system does
+    let path = path.as_ref();
+    let blocks = fs::symlink_metadata(path).map_err(|error| unreadable(path, error))?.blocks();
+    let name = path.display();
+    Ok(Reading::new(format!("space of {name}"), format!("{name} st_blocks"), (blocks * BLOCK).to_string()))
+}
+
+/// Which file system a path is on, by the number of its device.
+pub fn device(path: impl AsRef<Path>) -> Result<Reading> {
+    let path = path.as_ref();
+    let device = fs::symlink_metadata(path).map_err(|error| unreadable(path, error))?.dev();
+    let name = path.display();
+    let reading = Reading::new(format!("file system of {name}"), format!("{name} st_dev"), numbers(device));
+    Ok(reading.varying())
+}
+
+fn numbers(device: u64) -> String {
+    format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device))
+}
+
+/// Watches directories for files that are moved from one to another, whoever moves them: even the kernel.
+/// <https://man7.org/linux/man-pages/man7/inotify.7.html>
+pub struct Watch {
+    inotify: OwnedFd,
+    dirs: Vec<(i32, String)>,
+}
+
+impl Watch {
+    /// From now on.
+    pub fn on(dirs: &[&str]) -> Result<Self> {
+        let failed = |dir: &str, error| unreadable(Path::new(dir), error);
+        let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)
+            .map_err(|error| failed("inotify", error))?;
+        let mut watched = vec![];
+        for dir in dirs {
+            let number = inotify::add_watch(&inotify, *dir, WatchFlags::MOVE);
+            watched.push((number.map_err(|error| failed(dir, error))?, (*dir).to_string()));
+        }
+        Ok(Self { inotify, dirs: watched })
+    }
+
+    /// The moves until now: `from/here -> to/there/name`, without the old name, which may be made up.
+    pub fn moves(self) -> Result<Reading> {
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut reader = inotify::Reader::new(&self.inotify, &mut buffer);
+        let mut left: Vec<(u32, &str)> = vec![];
+        let mut moves = vec![];
+        while let Ok(event) = reader.next() {
+            let dir = self.dirs.iter().find(|(number, _)| *number == event.wd());
+            let dir = dir.map_or("", |(_, dir)| dir.as_str());
+            if event.events().contains(ReadFlags::MOVED_FROM) {
+                left.push((event.cookie(), dir));
+            } else if event.events().contains(ReadFlags::MOVED_TO)
+                && let Some((_, from)) = left.iter().find(|(cookie, _)| *cookie == event.cookie())
+            {
+                let name = event.file_name().map_or("?".into(), CStr::to_string_lossy);
+                moves.push(format!("{from} -> {dir}/{name}"));
+            }
+        }
+        let dirs: Vec<&str> = self.dirs.iter().map(|(_, dir)| dir.as_str()).collect();
+        let text = if moves.is_empty() { "no move".into() } else { moves.join("  ") };
+        Ok(Reading::new("moves", format!("inotify on {}", dirs.join(", ")), text))
+    }
 }
 
 /// SHA-256 over every name and content below a directory, shortened to twelve digits.
