@@ -57,6 +57,11 @@ impl Setting {
         self.mode
     }
 
+    /// A command line that runs `command` in some of the namespaces of the process that holds the scene.
+    pub fn nsenter(&self, kinds: &str, command: &str) -> String {
+        self.mode.nsenter(self.record.holder_pid(), kinds, command)
+    }
+
     /// A directory on the host that belongs to this scene.
     pub fn directory(&mut self) -> Result<PathBuf> {
         let dir = self.store.scene_dir(&self.record.lab);
@@ -227,6 +232,6 @@ fn report(reader: OwnedFd) -> Result<()> {
     match report.split_last() {
         Some((end, [])) if *end == END as u8 => Ok(()),
         Some((_, text)) => Err(Error::Lesson(String::from_utf8_lossy(text).into_owned())),
-        None => Err(Error::Lesson("the process that should hold the scene has ended".into())),
+        None => Err(Error::Lesson("the process that should set the scene has ended".into())),
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 
 use serde::Serialize;
 
-use crate::kernel::cgroup::Missing;
+use crate::kernel::cgroup::{Missing, Version};
 use crate::kernel::{self, Errno};
 use crate::stage::Error;
 
@@ -90,6 +90,10 @@ pub(super) fn explain(error: &kernel::Error) -> Refusal {
             format!("this kernel does not have the file system of {}({})", error.call, error.args),
             "load its module as root, for overlayfs: sudo modprobe overlay",
         ),
+        ("mount", Errno::EPERM) if error.args.contains("overlay") => Refusal::new(
+            "this kernel lets nobody but root mount overlayfs",
+            "boot Linux 5.11 or newer, or run glassbox as root",
+        ),
         ("unshare" | "clone3", Errno::EINVAL) => Refusal::new(
             format!("this kernel does not have the namespaces of {}({})", error.call, error.args),
             "use a kernel that has them: every distribution's own does",
@@ -108,7 +112,10 @@ impl From<&Missing> for Refusal {
             Missing::Controller(controller) => {
                 format!("boot a kernel that has it, and without cgroup_disable={controller}")
             }
-            Missing::NotDelegated { .. } => {
+            Missing::NotDelegated { version: Version::V1, .. } => {
+                "run glassbox as root: version 1 of cgroups is not handed on to ordinary users".into()
+            }
+            Missing::NotDelegated { version: Version::V2, .. } => {
                 "run glassbox as root, or where systemd runs: systemd-run --user --scope -p Delegate=yes glassbox".into()
             }
         };

@@ -36,6 +36,13 @@ impl Mode {
         matches!(self, Mode::UserNamespace { .. })
     }
 
+    /// A command line for another terminal that runs `command` in some of the namespaces of `pid`, with the
+    /// powers that this user has: `kinds` are the flags of `nsenter(1)`, such as `-p -m`.
+    pub fn nsenter(self, pid: impl std::fmt::Display, kinds: &str, command: &str) -> String {
+        let user = if self.is_rootless() { " -U --preserve-credentials" } else { "" };
+        format!("nsenter -t {pid}{user} {kinds} {command}")
+    }
+
     /// Set the stage: a mount table of our own, with an empty file system in memory at `/tmp`.
     ///
     /// It is gone with the last process in it, works on any file system, overlayfs can use it, and its paths

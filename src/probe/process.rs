@@ -53,19 +53,29 @@ pub fn mount_points(who: impl Display) -> Result<Vec<String>> {
 
 /// The mount at `point`, as a process sees it: file system type and options.
 pub fn mounted(who: impl Display, point: &str) -> Result<Reading> {
+    let (_, kind, source) = mount_at(&who, point)?;
+    let mut kind = kind.split(' ');
+    let (fstype, options) = (kind.next().unwrap_or_default(), kind.nth(1).unwrap_or_default());
+    Ok(Reading::new(format!("{who} mount {point}"), source, format!("{fstype} {options}")))
+}
+
+/// Whether the mount at `point` can be written to: `rw` or `ro`. Mount and file system can forbid it.
+pub fn mount_access(who: impl Display, point: &str) -> Result<Reading> {
+    let (place, kind, source) = mount_at(&who, point)?;
+    let is_rw = |options: Option<&str>| options.is_some_and(|text| text.split(',').any(|word| word == "rw"));
+    let both = is_rw(place.split(' ').nth(5)) && is_rw(kind.split(' ').nth(2));
+    Ok(Reading::new(format!("{who} mount {point}"), source, if both { "rw" } else { "ro" }))
+}
+
+/// The last line of mountinfo for `point`, before and after its ` - `, and where that is.
+fn mount_at(who: &impl Display, point: &str) -> Result<(String, String, String)> {
     let path = PathBuf::from(format!("/proc/{who}/mountinfo"));
     let content = text(&path)?;
     let line = content.lines().rfind(|line| line.split(' ').nth(4) == Some(point));
-    let (_, kind) = line
+    let (place, kind) = line
         .and_then(|line| line.split_once(" - "))
         .ok_or_else(|| unreadable(&path, format!("nothing is mounted at {point}")))?;
-    let mut kind = kind.split(' ');
-    let (fstype, options) = (kind.next().unwrap_or_default(), kind.nth(1).unwrap_or_default());
-    Ok(Reading::new(
-        format!("{who} mount {point}"),
-        format!("{} {point}", path.display()),
-        format!("{fstype} {options}"),
-    ))
+    Ok((place.into(), kind.into(), format!("{} {point}", path.display())))
 }
 
 /// The options of the mount at `point`, as a process sees it: `ro,nosuid,nodev`.

@@ -34,8 +34,7 @@ impl Scene {
     /// A command line for another terminal that runs `command` in some of the namespaces of `pid`, with the
     /// powers that this user has: `kinds` are the flags of `nsenter(1)`, such as `-p -m`.
     pub fn nsenter(&self, pid: impl std::fmt::Display, kinds: &str, command: &str) -> String {
-        let user = if self.mode.is_rootless() { " -U --preserve-credentials" } else { "" };
-        format!("nsenter -t {pid}{user} {kinds} {command}")
+        self.mode.nsenter(pid, kinds, command)
     }
 
     /// A file without a name on a disk: it is gone when its last descriptor is closed.

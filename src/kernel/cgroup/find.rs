@@ -44,6 +44,8 @@ pub enum Missing {
     NotDelegated {
         /// The controller that was asked for.
         controller: Controller,
+        /// The interface of its tree.
+        version: Version,
         /// The process's own place in the tree.
         below: String,
     },
@@ -147,7 +149,11 @@ impl Hierarchies {
                     && (tree.version == Version::V1 || hands_on(dir, &wanted))
             })
             .map(|dir| (tree.version, dir.to_path_buf()))
-            .ok_or_else(|| Missing::NotDelegated { controller, below: tree.own.display().to_string() })
+            .ok_or_else(|| Missing::NotDelegated {
+                controller,
+                version: tree.version,
+                below: tree.own.display().to_string(),
+            })
     }
 }
 
