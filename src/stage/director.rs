@@ -185,7 +185,8 @@ impl Director<'_> {
         self.ended.step < self.options.from_step
     }
 
-    /// The process that pauses, unless that is the host; else the latest one that is still there.
+    /// The process that pauses, unless that is the host; else the latest one that is still there; else the
+    /// host lane's, whose private mounts are the stage.
     fn innermost(&self, lane: usize) -> Option<Pid> {
         let lanes = self.lanes.iter().skip(1).filter_map(|lane| lane.pid);
         let candidates: Vec<Pid> = lanes.chain(self.programs.iter().copied()).collect();
