@@ -1,22 +1,21 @@
 //! The memory controller: a limit, and what the kernel does when a group is at it.
 
 mod lab;
+mod props;
 
-use std::fs::File;
 use std::hint::black_box;
 
 use crate::event::{kernel_doc, man};
 use crate::kernel::cgroup::{
-    Control, Controller, Group, MEMORY_KILLS, MEMORY_MAX, MEMORY_PROCS, MEMORY_SWAP, Version,
+    Controller, Group, MEMORY_CURRENT, MEMORY_KILLS, MEMORY_MAX, MEMORY_PROCS, MEMORY_STAT, MEMORY_SWAP,
 };
-use crate::kernel::process::{Clone3, Ended, Sig, getpid, kill};
-use crate::kernel::{Pid, fs};
+use crate::kernel::process::{Clone3, Ended, Sig, kill};
 use crate::machine::Need;
 use crate::probe::cgroup::{anonymous, control, limit_hits, oom_kills, page_cache, usage};
-use crate::probe::files::{disk_file_system, read_through};
-use crate::probe::process::status;
-use crate::probe::{Reading, memory};
+use crate::probe::files::read_through;
+use crate::probe::memory;
 use crate::stage::{Lesson, LessonGroup, Result, Stage};
+use props::{MOMENT, PAGE, big_file, eventually, is_inside, lives, names, touched};
 
 /// The lesson.
 pub(super) const LESSON: Lesson = Lesson {
@@ -31,6 +30,10 @@ pub(super) const LESSON: Lesson = Lesson {
 
 const MIB: u64 = 1 << 20;
 const LIMIT: u64 = 32 * MIB;
+/// What the reader takes for itself.
+const OWN: u64 = 24 * MIB;
+/// Each CPU counts for itself, and what it has not handed in yet is missing from `memory.stat`.
+const SLACK: u64 = 4 * MIB;
 
 fn run(stage: &mut Stage) -> Result<()> {
     let group = a_number_in_a_file(stage)?;
@@ -103,12 +106,12 @@ fn page_cache_goes_first(stage: &mut Stage, group: &Group) -> Result<()> {
         "The kernel keeps what was read from files in memory, the page cache, and counts it for the group that
          read it. So a program that only reads files can fill its group, too.",
     );
-    let Some(file) = big_file(stage)? else {
+    let Some(file) = big_file(stage, 2 * LIMIT)? else {
         return stage.pause("nothing to be seen here; the next step needs no file");
     };
     let guess = stage.predict(
         "The limit is 32 MiB. A process inside reads a file of 64 MiB. What happens?",
-        &["it reads to the end", "it is killed at 32 MiB", "read() fails with ENOMEM"],
+        &["it is killed at 32 MiB", "it reads to the end", "read() fails with ENOMEM"],
     );
 
     let mut reader = stage.child_in(group, "reader", Clone3::new(), |inside| {
@@ -116,7 +119,7 @@ fn page_cache_goes_first(stage: &mut Stage, group: &Group) -> Result<()> {
         let length = read_through(&file)?;
         inside.check("it reads to the end of the file").expect(2 * LIMIT).saw((length, "read()"))?;
         inside.hold()?;
-        let memory = touched(LIMIT - 8 * MIB);
+        let memory = touched(OWN);
         inside.hold()?;
         drop(black_box(memory));
         Ok(())
@@ -139,25 +142,23 @@ fn page_cache_goes_first(stage: &mut Stage, group: &Group) -> Result<()> {
 
     stage.say("Now the same process asks for 24 MiB of memory of its own, and writes to every page of it.");
     reader.go_on();
-    let owned = eventually(|| Ok(anonymous(group)?), |bytes| bytes >= LIMIT - 8 * MIB)?;
-    let left = eventually(|| Ok(page_cache(group)?), |bytes| bytes <= 8 * MIB)?;
+    let owned = eventually(|| Ok(anonymous(group)?), |bytes| bytes >= OWN - SLACK)?;
+    let left = eventually(|| Ok(page_cache(group)?), |bytes| bytes <= LIMIT - OWN + SLACK)?;
     stage
         .state("memory of the group")
         .compare(&full, &left, "reclaimed: it made room")
         .compare(&own, &owned, "the process's own")
         .show();
-    stage.check("its own memory is there").expect_at_least(LIMIT - 8 * MIB).saw(&owned)?;
-    stage.check("page cache was reclaimed first").expect_at_most(8 * MIB).saw(&left)?;
+    stage.check("its own memory is there").expect_at_least(OWN - SLACK).saw(&owned)?;
+    stage.check("page cache was reclaimed first").expect_at_most(LIMIT - OWN + SLACK).saw(&left)?;
     stage.check("and still nobody was killed").expect(0).saw(&oom_kills(group)?)?;
     stage.why(
         "So a container that is \"full\" may be quite well: much of it can be cache. What counts is what cannot
          be given back, called anon in version 2 and rss in version 1: no file has a copy of it.",
         &[kernel_doc("Control Group v2: memory", "admin-guide/cgroup-v2")],
     );
-    stage.try_it(
-        format!("cat {}", group.path(crate::kernel::cgroup::MEMORY_STAT)?.display()),
-        "what the group's memory is used for",
-    );
+    stage
+        .try_it(format!("cat {}", group.path(MEMORY_STAT)?.display()), "what the group's memory is used for");
     stage.pause("the reader waits with its 24 MiB")?;
     reader.finish()
 }
@@ -172,7 +173,7 @@ fn up_to_the_limit(stage: &mut Stage, group: &Group) -> Result<Ended> {
     );
     let guess = stage.predict(
         "The hog asks malloc for 64 MiB and fills them up. The limit is 32 MiB. What happens to it?",
-        &["it is killed", "malloc returns NULL", "its memory is swapped out"],
+        &["malloc returns NULL", "its memory is swapped out", "it is killed"],
     );
     let neighbour = stage.child("neighbour", Clone3::new(), |outside| {
         let memory = touched(2 * LIMIT);
@@ -197,6 +198,8 @@ fn up_to_the_limit(stage: &mut Stage, group: &Group) -> Result<Ended> {
             inside.gauge("the group", used, LIMIT / MIB, "MiB");
             std::thread::sleep(MOMENT);
             if memory.len() as u64 == LIMIT / 2 {
+                let file = group.path(MEMORY_CURRENT)?;
+                inside.try_it(format!("cat {}", file.display()), "how much the group uses now");
                 inside.pause("half of the limit is in use; the rest follows")?;
             }
         }
@@ -246,7 +249,7 @@ fn who_was_told(stage: &mut Stage, group: LessonGroup, first: Ended) -> Result<(
     );
     let guess = stage.predict(
         "How does a parent tell by wait() that its child was ended by the OOM killer, not by a kill -9?",
-        &["not at all", "by the signal", "by exit status 137"],
+        &["by the signal", "by exit status 137", "not at all"],
     );
 
     let victim = stage.child_in(&group, "victim", Clone3::new(), |inside| inside.hold())?;
@@ -280,63 +283,3 @@ fn who_was_told(stage: &mut Stage, group: LessonGroup, first: Ended) -> Result<(
         .saw((kills.exists(), kills.to_string_lossy()))
 }
 // ANCHOR_END: who_was_told
-
-const PAGE: usize = 4096;
-/// So that an eye can follow the bar.
-const MOMENT: std::time::Duration = std::time::Duration::from_millis(10);
-
-/// Memory whose every page has been written to: only then does the kernel give it.
-fn touched(bytes: u64) -> Vec<u8> {
-    black_box(vec![1; bytes as usize])
-}
-
-/// The process is really where the limit is.
-fn is_inside(inside: &Stage, group: &Group) -> Result<()> {
-    let pid = getpid()?.as_raw() as u64;
-    let members = control(group, MEMORY_PROCS)?;
-    inside.check("it is inside of the group").saw((members.numbers().contains(&pid), members.source))
-}
-
-/// Whether a process is there, and not only waiting to be reaped.
-fn lives(pid: Pid) -> Result<Reading> {
-    let state = status(pid, "State")?;
-    let text = if state.text.starts_with(['Z', 'X']) { "no" } else { "yes" };
-    Ok(Reading { text: text.into(), ..state })
-}
-
-/// What a control is called here, and what in the other version.
-fn names(group: &Group, what: &str, control: Control) -> Result<String> {
-    let here = group.version(control.controller)?;
-    let (number, other) = if here == Version::V1 { (2, Version::V2) } else { (1, Version::V1) };
-    Ok(format!("{what} is {} here, {} in version {number}", control.name(here), control.name(other)))
-}
-
-/// A file of twice the limit, on a disk: a hole from end to end, so that it takes no space there.
-fn big_file(stage: &Stage) -> Result<Option<File>> {
-    const HINT: &str = "set XDG_STATE_HOME to a directory on ext4, xfs or btrfs";
-    let what = "reading a file larger than the limit";
-    match stage.scene().disk_file() {
-        Err(why) => stage.skip(what, why, HINT),
-        Ok(file) if disk_file_system(&file).is_none() => {
-            stage.skip(what, "the state directory is on no file system with a disk and a page cache", HINT);
-        }
-        Ok(file) => {
-            fs::ftruncate(&file, 2 * LIMIT)?;
-            return Ok(Some(file));
-        }
-    }
-    Ok(None)
-}
-
-/// Read until it holds, for as long as the kernel may take to add up the counters of its CPUs: two seconds.
-fn eventually(read: impl Fn() -> Result<Reading>, holds: impl Fn(u64) -> bool) -> Result<Reading> {
-    const TRIES: usize = 300;
-    for _ in 0..TRIES {
-        let reading = read()?;
-        if reading.text.parse().is_ok_and(&holds) {
-            return Ok(reading);
-        }
-        std::thread::sleep(MOMENT);
-    }
-    read()
-}
