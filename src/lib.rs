@@ -6,6 +6,7 @@
 //! Modules depend one way, from the left to the right. What a lesson shows is a stream of [`event`]s, which
 //! [`present`] lays out for the terminal, a pipe, a program, or the book.
 
+pub mod book;
 pub mod cli;
 pub mod container;
 pub mod event;
