@@ -1,0 +1,82 @@
+//! A page in a real browser: what is seen, and the questions answered.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::{built, tools};
+
+/// What a page says about itself after `look.js` has looked at it.
+fn looked_at(browser: &Path, page: &str) -> Value {
+    let scratch = tempfile::tempdir().unwrap();
+    let html = std::fs::read_to_string(built().join(page)).unwrap();
+    let script = include_str!("look.js");
+    let copy = built().join(format!("looked-at-{page}"));
+    std::fs::write(&copy, html.replace("</body>", &format!("<script>{script}</script></body>"))).unwrap();
+    let output = Command::new("timeout")
+        .arg("120")
+        .arg(browser)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
+        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
+        .args([
+            "--disable-dev-shm-usage",
+            "--window-size=1200,900",
+            "--virtual-time-budget=5000",
+            "--dump-dom",
+        ])
+        .arg(format!("--user-data-dir={}", scratch.path().display()))
+        .arg(format!("file://{}", copy.display()))
+        .env("HOME", scratch.path())
+        .output()
+        .unwrap();
+    std::fs::remove_file(copy).unwrap();
+    let dom = String::from_utf8_lossy(&output.stdout);
+    let report = dom
+        .split_once("id=\"looked-at\">")
+        .and_then(|(_, rest)| rest.split_once("</script>"))
+        .unwrap_or_else(|| panic!("{page}: no report; {}", String::from_utf8_lossy(&output.stderr)));
+    serde_json::from_str(report.0).unwrap()
+}
+
+#[test]
+fn a_page_is_seen_and_its_questions_answer() {
+    let Some(browser) = tools::tool("book in a browser", &["chromium", "chromium-browser", "google-chrome"])
+    else {
+        return;
+    };
+    for lesson in glassbox::lessons::all() {
+        let page = format!("{}.html", lesson.id);
+        let seen = looked_at(&browser, &page);
+
+        let transcripts = seen["transcripts"].as_array().unwrap();
+        assert_eq!(transcripts.len(), lesson.steps, "{page}: {transcripts:?}");
+        for transcript in transcripts {
+            let text = transcript["text"].as_str().unwrap();
+            assert!(text.contains(lesson.title), "{page}: {text}");
+            assert_eq!(transcript["visible"], true, "{page}: {text}");
+        }
+
+        let questions = seen["questions"].as_array().unwrap();
+        assert!(questions.len() >= 2, "{page}: {questions:?}");
+        for question in questions {
+            let (right, wrong) = (question["right"].as_str().unwrap(), &question["wrong"]);
+            assert!(right.starts_with("✔ Right.") && right.len() > 20, "{page}: {question}");
+            for wrong in wrong.as_array().unwrap().iter().map(|text| text.as_str().unwrap()) {
+                assert!(wrong.starts_with("✘ Not so.") && wrong.len() > 20, "{page}: {question}");
+                assert_ne!(wrong, right);
+            }
+            assert!(question["empty"].as_str().unwrap().ends_with("first."), "{page}: {question}");
+            assert_eq!(question["arrow_turns_the_page"], false, "{page}: {question}");
+        }
+
+        // WCAG asks for 4.5 to 1 for text.
+        for contrast in seen["contrasts"].as_array().unwrap() {
+            assert!(contrast["ratio"].as_f64().unwrap() >= 4.5, "{page}: {contrast}");
+        }
+        assert_eq!(seen["overflowing"], serde_json::json!([]), "{page} is wider than its window");
+        for address in seen["loaded"].as_array().unwrap() {
+            assert!(address.as_str().unwrap().starts_with("file:"), "{page} loads {address}");
+        }
+    }
+}

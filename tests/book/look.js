@@ -1,0 +1,95 @@
+'use strict';
+
+// Put into a copy of a page by the test: answers the questions, and reports what is to be seen.
+window.addEventListener('load', () => {
+    const THEMES = ['light', 'rust', 'coal', 'navy', 'ayu'];
+
+    function visible(element) {
+        const box = element.getBoundingClientRect();
+        const style = getComputedStyle(element);
+        return box.width > 100 && box.height > 20 && style.visibility === 'visible' && style.opacity === '1';
+    }
+
+    function answers(form) {
+        const check = () => {
+            form.querySelector('button').click();
+            return form.querySelector('.gb-verdict').textContent;
+        };
+        const report = { empty: check(), wrong: [], arrow_turns_the_page: false };
+        const turned = () => { report.arrow_turns_the_page = true; };
+        document.addEventListener('keydown', turned);
+        form.querySelector('input').dispatchEvent(new KeyboardEvent('keydown', { key: 'x', bubbles: true }));
+        document.removeEventListener('keydown', turned);
+        const field = form.querySelector('input[type="text"]');
+        if (field) {
+            for (const wrong of ['certainly wrong', ...JSON.parse(field.dataset.mistakes).map(pair => pair[0])]) {
+                field.value = wrong;
+                report.wrong.push(check());
+            }
+            field.value = '  ' + JSON.parse(field.dataset.answers)[0].toUpperCase() + ' ';
+        } else {
+            for (const choice of form.querySelectorAll('input:not([data-right])')) {
+                choice.checked = true;
+                report.wrong.push(check());
+            }
+            form.querySelector('input[data-right]').checked = true;
+        }
+        report.right = check();
+        return report;
+    }
+
+    // Any colour that CSS knows, as red, green, blue and opacity.
+    function channels(colour) {
+        const canvas = document.createElement('canvas');
+        const context = canvas.getContext('2d', { willReadFrequently: true });
+        context.fillStyle = colour;
+        context.fillRect(0, 0, 1, 1);
+        return Array.from(context.getImageData(0, 0, 1, 1).data).map(part => part / 255);
+    }
+
+    function luminance(colour) {
+        const [red, green, blue] = channels(colour)
+            .map(part => part <= 0.03928 ? part / 12.92 : Math.pow((part + 0.055) / 1.055, 2.4));
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    }
+
+    function ground(element) {
+        for (let at = element; at; at = at.parentElement) {
+            const colour = getComputedStyle(at).backgroundColor;
+            if (channels(colour)[3] > 0.9) {
+                return colour;
+            }
+        }
+        return 'white';
+    }
+
+    function contrasts(theme) {
+        document.documentElement.classList.remove(...THEMES);
+        document.documentElement.classList.add(theme);
+        const kinds = ['.gb-transcript samp', '.gb-transcript figcaption', '.gb-question button', '.gb-verdict strong'];
+        const styles = new Set();
+        document.querySelectorAll('.gb-transcript samp span').forEach(span => styles.add('.' + span.classList[span.classList.length - 1]));
+        styles.forEach(style => kinds.push('.gb-transcript ' + style));
+        return kinds.filter(kind => document.querySelector(kind)).map(kind => {
+            const element = document.querySelector(kind);
+            const [light, dark] = [getComputedStyle(element).color, ground(element)].map(luminance).sort((a, b) => b - a);
+            return { theme, kind, ratio: (light + 0.05) / (dark + 0.05) };
+        });
+    }
+
+    const report = {
+        transcripts: Array.from(document.querySelectorAll('.gb-transcript samp'))
+            .map(samp => ({ text: samp.textContent, visible: visible(samp) })),
+        questions: Array.from(document.querySelectorAll('form.gb-question')).map(answers),
+        contrasts: THEMES.flatMap(contrasts),
+        overflowing: Array.from(document.querySelectorAll('main > *'))
+            .filter(element => element.getBoundingClientRect().right > window.innerWidth + 1)
+            .map(element => element.outerHTML.slice(0, 80)),
+        loaded: performance.getEntriesByType('resource').map(entry => entry.name),
+    };
+    const element = document.createElement('script');
+    element.type = 'application/json';
+    element.id = 'looked-at';
+    element.textContent = JSON.stringify(report).replace(/</g, '\\u003c');
+    document.body.append(element);
+});
