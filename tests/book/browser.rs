@@ -12,7 +12,8 @@ fn looked_at(browser: &Path, page: &str) -> Value {
     let scratch = tempfile::tempdir().unwrap();
     let html = std::fs::read_to_string(built().join(page)).unwrap();
     let script = include_str!("look.js");
-    let copy = built().join(format!("looked-at-{page}"));
+    // Not `.html`, so that no other test takes it for a page of the book.
+    let copy = built().join(page).with_extension("htm");
     std::fs::write(&copy, html.replace("</body>", &format!("<script>{script}</script></body>"))).unwrap();
     let output = Command::new("timeout")
         .arg("120")
