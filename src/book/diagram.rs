@@ -17,5 +17,8 @@ pub(super) fn html(shelf: &Shelf, name: &str) -> Result<String> {
     // An empty line would end the HTML and begin Markdown.
     let svg: String =
         svg.lines().filter(|line| !line.trim().is_empty()).map(|line| format!("{line}\n")).collect();
-    Ok(format!("<figure class=\"gb-diagram\" id=\"diagram-{}\">\n{svg}</figure>\n", escape(name)))
+    Ok(format!(
+        "<figure class=\"gb-diagram\" id=\"diagram-{}\" tabindex=\"0\">\n{svg}</figure>\n",
+        escape(name)
+    ))
 }

@@ -5,6 +5,7 @@
 //! | directive | becomes |
 //! | --- | --- |
 //! | `{{#transcript pid}}`, `{{#transcript pid 2}}` | a recorded run of the lesson, whole or one step of it |
+//! | `{{#transcript pid 2 excerpt}}` | what is done and claimed in that step, without what is said |
 //! | `{{#listing FILE:ANCHOR}}`, `… folded}}` | the source between `ANCHOR: name` and `ANCHOR_END: name` |
 //! | `{{#diagram pid}}` | `book/src/diagrams/pid.svg`, in the page, so that it takes the page's colours |
 //! | `{{#questions pid}}` | `book/src/questions/pid.toml`, answered and checked in the page |

@@ -101,9 +101,9 @@ fn followed(shelf: &Shelf, line: &str) -> Result<Option<String>> {
     let words: Vec<&str> = inside.unwrap_or_default().split_whitespace().collect();
     Ok(Some(match words.as_slice() {
         ["transcript", lesson] => Transcript::of(shelf, lesson)?.html()?,
-        ["transcript", lesson, step] => {
-            let number = step.parse().with_context(|| format!("{step} is not the number of a step"))?;
-            Transcript::of(shelf, lesson)?.step_html(number)?
+        ["transcript", lesson, step] => Transcript::of(shelf, lesson)?.step_html(number(step)?)?,
+        ["transcript", lesson, step, "excerpt"] => {
+            Transcript::of(shelf, lesson)?.excerpt_html(number(step)?)?
         }
         ["minutes", lesson] => Transcript::of(shelf, lesson)?.minutes_html()?,
         ["pages", lesson] => Transcript::of(shelf, lesson)?.pages_markdown()?,
@@ -116,4 +116,8 @@ fn followed(shelf: &Shelf, line: &str) -> Result<Option<String>> {
             "there is no such directive: the book knows transcript, minutes, pages, listing, diagram, questions"
         ),
     }))
+}
+
+fn number(step: &str) -> Result<usize> {
+    step.parse().with_context(|| format!("{step} is not the number of a step"))
 }

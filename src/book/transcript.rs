@@ -49,37 +49,46 @@ impl Transcript {
 
     /// Every step, one after the other.
     pub(super) fn html(&self) -> Result<String> {
-        let steps = self.steps();
+        let steps = self.steps(|_| true);
         ensure!(!steps.is_empty(), "the record of {} has no steps", self.lesson);
         Ok((1..=steps.len()).map(|number| self.figure(number, &steps)).collect())
     }
 
     /// One step; the first one is 1.
     pub(super) fn step_html(&self, number: usize) -> Result<String> {
-        let steps = self.steps();
-        ensure!(
-            (1..=steps.len()).contains(&number),
-            "the lesson {:?} has {} steps, and no step {number}",
-            self.lesson,
-            steps.len()
-        );
+        let steps = self.steps(|_| true);
+        self.has_step(number, &steps)?;
         Ok(self.figure(number, &steps))
     }
 
+    /// What is done and claimed in a step, without what is said.
+    pub(super) fn excerpt_html(&self, number: usize) -> Result<String> {
+        let steps = self.steps(|body| matches!(body, Body::Call(_) | Body::Check(_)));
+        let lines = self.has_step(number, &steps)?;
+        let caption = format!("{}, from step {number} of {}", self.command(), steps.len());
+        Ok(figure("", &caption, "Excerpt of a transcript", lines))
+    }
+
+    fn has_step<'a>(&self, number: usize, steps: &'a [Vec<Line>]) -> Result<&'a [Line]> {
+        let found = number.checked_sub(1).and_then(|index| steps.get(index));
+        found.map(Vec::as_slice).with_context(|| {
+            format!("the lesson {:?} has {} steps, and no step {number}", self.lesson, steps.len())
+        })
+    }
+
+    fn command(&self) -> String {
+        format!("<code>glassbox learn {} --auto</code>", html::escape(&self.lesson))
+    }
+
     fn figure(&self, number: usize, steps: &[Vec<Line>]) -> String {
-        let (lesson, count) = (html::escape(&self.lesson), steps.len());
-        let lines = steps.get(number - 1).map(|lines| html::lines(lines)).unwrap_or_default();
-        // An empty line inside of a `pre` is text; around it, it tells Markdown where HTML begins and ends.
-        format!(
-            "<figure class=\"gb-transcript\" id=\"transcript-{lesson}-{number}\">\n\
-             <figcaption><code>glassbox learn {lesson} --auto</code>, step {number} of {count}</figcaption>\n\n\
-             <pre tabindex=\"0\" aria-label=\"Transcript of step {number}\"><samp>{lines}</samp></pre>\n\n\
-             </figure>\n\n"
-        )
+        let lines = steps.get(number - 1).map(Vec::as_slice).unwrap_or_default();
+        let id = format!(" id=\"transcript-{}-{number}\"", html::escape(&self.lesson));
+        let caption = format!("{}, step {number} of {}", self.command(), steps.len());
+        figure(&id, &caption, &format!("Transcript of step {number}"), lines)
     }
 
     /// The lines of each step. Lanes keep their colours from step to step, so all are laid out in one go.
-    fn steps(&self) -> Vec<Vec<Line>> {
+    fn steps(&self, wanted: impl Fn(&Body) -> bool) -> Vec<Vec<Line>> {
         let mut renderer = Renderer::new();
         let mut steps: Vec<Vec<Line>> = vec![];
         for event in &self.events {
@@ -87,7 +96,9 @@ impl Transcript {
             if matches!(event.body, Body::Step { .. }) {
                 steps.push(vec![]);
             }
-            if let Some(step) = steps.last_mut() {
+            if let Some(step) = steps.last_mut()
+                && wanted(&event.body)
+            {
                 step.extend(lines);
             }
         }
@@ -129,4 +140,13 @@ impl Transcript {
         ensure!(!pages.is_empty(), "no explanation in the record of {} names a source", self.lesson);
         Ok(pages.iter().map(|page| format!("- [{}](<{}>)\n", page.name, page.url)).collect())
     }
+}
+
+fn figure(id: &str, caption: &str, label: &str, lines: &[Line]) -> String {
+    // An empty line inside of a `pre` is text; around it, it tells Markdown where HTML begins and ends.
+    format!(
+        "<figure class=\"gb-transcript\"{id}>\n<figcaption>{caption}</figcaption>\n\n\
+         <pre tabindex=\"0\" aria-label=\"{label}\"><samp>{}</samp></pre>\n\n</figure>\n\n",
+        html::lines(lines)
+    )
 }

@@ -44,6 +44,7 @@ fn what_is_missing_is_named() {
         ("{{#include a.rs}}", "no such directive"),
         ("{{#transcript}}", "no such directive"),
         ("{{#transcript nobody}}", "has no record"),
+        ("{{#transcript nobody 1 excerpt}}", "has no record"),
         ("{{#minutes nobody}}", "has no record"),
         ("{{#pages nobody}}", "has no record"),
         ("{{#listing a.rs}}", "FILE:ANCHOR"),
