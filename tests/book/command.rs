@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
+use super::source;
+
 fn glassbox(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_glassbox"));
     command.args(args);
@@ -45,6 +47,20 @@ fn preprocessed(input: &str) -> Output {
 }
 
 #[test]
+fn mdbook_builds_the_book_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = mdbook_driver::config::Config::from_disk(source().join("book.toml")).unwrap();
+    let command: String = config.get("preprocessor.glassbox.command").unwrap().unwrap();
+    let ours = command.strip_prefix("cargo run --quiet -- ").unwrap();
+    let command = format!("'{}' {ours}", env!("CARGO_BIN_EXE_glassbox"));
+    config.set("preprocessor.glassbox.command", command).unwrap();
+    config.build.build_dir = directory.path().into();
+    mdbook_driver::MDBook::load_with_config(source(), config).unwrap().build().unwrap();
+    let page = std::fs::read_to_string(directory.path().join("pid.html")).unwrap();
+    assert!(page.contains("gb-transcript") && page.contains("gb-question"), "{page}");
+}
+
+#[test]
 fn mdbook_can_use_it_as_a_preprocessor() {
     let supports =
         |renderer| glassbox(&["book", "preprocess", "supports", renderer]).status().unwrap().success();
@@ -57,7 +73,7 @@ fn mdbook_can_use_it_as_a_preprocessor() {
             "path": "a.md", "source_path": "a.md", "parent_names": []
         }});
         let context = serde_json::json!({
-            "root": super::source(), "config": {}, "renderer": "html", "mdbook_version": "0.5.4"
+            "root": source(), "config": {}, "renderer": "html", "mdbook_version": "0.5.4"
         });
         serde_json::json!([context, {"items": [chapter]}]).to_string()
     };
