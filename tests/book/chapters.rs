@@ -24,6 +24,20 @@ fn every_lesson_has_a_chapter() {
 }
 
 #[test]
+fn the_parts_of_the_book_are_those_of_the_lessons() {
+    let summary = read_to_string(source().join("src/SUMMARY.md")).unwrap();
+    let mut rest = summary.as_str();
+    for part in glassbox::lessons::PARTS {
+        let lines = [format!("\n# {}\n", part.title)];
+        let chapters = part.lessons.iter().map(|lesson| format!("({}.md)", lesson.id));
+        for line in lines.into_iter().chain(chapters) {
+            rest =
+                rest.split_once(&line).unwrap_or_else(|| panic!("{line:?} is not there, or not in order")).1;
+        }
+    }
+}
+
+#[test]
 fn every_step_of_a_lesson_is_shown() {
     for lesson in glassbox::lessons::all() {
         let chapter = chapter(lesson.id);

@@ -25,7 +25,7 @@ fn one_of_each() -> Vec<Body> {
         Body::Predict { question: text(), choices: vec![] },
         Body::Reveal { question: text(), observed: text(), predicted: None, why: text() },
         Body::Call(call),
-        Body::State { title: text(), rows: vec![row] },
+        Body::State { title: text(), columns: [text(), text()], rows: vec![row] },
         Body::Check(check),
         Body::Measure { what: text(), value: text(), source: text() },
         Body::Gauge { label: text(), value: 1, max: 1, unit: text() },
