@@ -11,7 +11,7 @@ pub(super) fn markdown(shelf: &Shelf, place: &str, folded: bool) -> Result<Strin
     let source = between(&shelf.source(path)?, anchor).with_context(|| format!("in {path}"))?;
     let language = if path.ends_with(".rs") { "rust,ignore" } else { "text" };
     let (outer, caption) = if folded { ("details", "summary") } else { ("figure", "figcaption") };
-    let title = format!("<code>{}</code>, <code>{}</code>", escape(path), escape(anchor));
+    let title = format!("Source: <code>{}</code>, <code>{}</code>", escape(path), escape(anchor));
     // A longer fence than anybody writes into a doc comment.
     Ok(format!(
         "<{outer} class=\"gb-listing\">\n<{caption}>{title}</{caption}>\n\n\

@@ -146,7 +146,7 @@ fn figure(id: &str, caption: &str, label: &str, lines: &[Line]) -> String {
     // An empty line inside of a `pre` is text; around it, it tells Markdown where HTML begins and ends.
     format!(
         "<figure class=\"gb-transcript\"{id}>\n<figcaption>{caption}</figcaption>\n\n\
-         <pre tabindex=\"0\" aria-label=\"{label}\"><samp>{}</samp></pre>\n\n</figure>\n\n",
+         <pre tabindex=\"0\" role=\"region\" aria-label=\"{label}\"><samp>{}</samp></pre>\n\n</figure>\n\n",
         html::lines(lines)
     )
 }
