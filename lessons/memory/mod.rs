@@ -20,7 +20,7 @@ use props::{MOMENT, PAGE, big_file, eventually, is_inside, lives, names, touched
 /// The lesson.
 pub(super) const LESSON: Lesson = Lesson {
     id: "memory",
-    title: "memory limit",
+    title: "Memory limit",
     minutes: 8,
     steps: 4,
     needs: &[Need::Controller(Controller::Memory)],

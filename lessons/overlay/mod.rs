@@ -15,7 +15,7 @@ use crate::stage::{Lesson, Result, Shown, Stage};
 /// The lesson.
 pub(super) const LESSON: Lesson = Lesson {
     id: "overlay",
-    title: "overlay file system",
+    title: "Overlay file system",
     minutes: 9,
     steps: 5,
     needs: &[Need::Overlay],
