@@ -8,7 +8,17 @@ use crate::present::{Renderer, Style, Terminal, painted};
 use crate::stage::{Audience, Moment, Wish, open_shell};
 
 /// For `--auto`: nothing is asked, nothing waits.
-pub(crate) struct Nobody;
+pub(crate) struct Nobody {
+    pauses: usize,
+    stop_at: Option<usize>,
+}
+
+impl Nobody {
+    /// One who stops at a pause and stays there: how the tests look at a lesson in the middle, and end it.
+    pub(crate) fn stopping_at(pause: Option<usize>) -> Self {
+        Self { pauses: 0, stop_at: pause }
+    }
+}
 
 impl Audience for Nobody {
     fn predict(&mut self, _: &str, _: &[String]) -> io::Result<Option<usize>> {
@@ -16,6 +26,10 @@ impl Audience for Nobody {
     }
 
     fn pause(&mut self, _: &Moment) -> io::Result<Wish> {
+        self.pauses += 1;
+        while self.stop_at == Some(self.pauses) {
+            nix::unistd::pause();
+        }
         Ok(Wish::Next)
     }
 }

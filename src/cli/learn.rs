@@ -46,6 +46,9 @@ pub(super) struct Args {
     /// Let a check fail at this pause
     #[arg(long, value_name = "PAUSE", hide = true)]
     fault: Option<usize>,
+    /// Wait at this pause for ever
+    #[arg(long, value_name = "PAUSE", hide = true, requires = "auto")]
+    stop_at_pause: Option<usize>,
 }
 
 #[derive(Clone, Copy, ValueEnum, PartialEq, Eq)]
@@ -202,7 +205,7 @@ fn rehearse(lesson: &'static Lesson, machine: &Machine, state: &Path, args: &Arg
     match (machine.verdict(lesson.needs), options(machine, &runs, args.from)) {
         (Verdict::Runs | Verdict::RunsWithoutRoot, Some(mut options)) => {
             options.fault = args.fault.map(|at_pause| Fault { at_pause });
-            perform_in(lesson, &options, presenter.as_mut(), &mut Nobody)
+            perform_in(lesson, &options, presenter.as_mut(), &mut Nobody::stopping_at(args.stop_at_pause))
         }
         (verdict, _) => skip(lesson, &verdict, presenter.as_mut()),
     }

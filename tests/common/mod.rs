@@ -1,0 +1,260 @@
+//! What the integration tests share.
+//!
+//! The lessons are a table, so the tests are made from that table at run time: one for each lesson, with a
+//! name of its own (`libtest-mimic` instead of the built-in harness). A lesson is always run by starting
+//! the program, for it needs a process with a single thread.
+
+#![allow(dead_code, reason = "every test program uses a part of this")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use glassbox::kernel::cgroup::{Hierarchies, Layout};
+use libtest_mimic::{Arguments, Trial};
+use serde_json::Value;
+
+/// The program under test.
+pub const GLASSBOX: &str = env!("CARGO_BIN_EXE_glassbox");
+
+/// How long anything may take before it counts as hanging. Nothing here is measured against a clock otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+static SKIPPED: AtomicUsize = AtomicUsize::new(0);
+
+/// A test.
+pub fn trial(name: impl Into<String>, test: impl FnOnce() + Send + 'static) -> Trial {
+    Trial::test(name, move || {
+        test();
+        Ok(())
+    })
+}
+
+/// Run the tests as `cargo test` wants it; the last line counts what was skipped.
+pub fn run(trials: Vec<Trial>) -> ExitCode {
+    let arguments = Arguments::from_args();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if !arguments.list {
+        println!("skipped: {} in all\n", SKIPPED.load(Ordering::SeqCst));
+    }
+    conclusion.exit_code()
+}
+
+/// Say that something cannot be tested by this user on this machine, and why.
+pub fn skip(what: impl Display, why: impl Display) {
+    SKIPPED.fetch_add(1, Ordering::SeqCst);
+    // In one piece, because tests run side by side.
+    let line = format!("skipped: {what}: {why}\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
+}
+
+/// Whether a program is there. In CI everything has to be there.
+pub fn has_tool(name: &str, what: impl Display) -> bool {
+    let found = find_tool(name).is_some();
+    assert!(found || std::env::var_os("CI").is_none(), "{what}: {name} has to be installed in CI");
+    if !found {
+        skip(what, format!("the program {name} is not on PATH"));
+    }
+    found
+}
+
+/// Where a program is.
+pub fn find_tool(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
+}
+
+/// Whether the tests run as root.
+pub fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// Who runs the tests on what: `root-v2`, `user-mixed` and so on. Transcripts differ by this.
+pub fn who() -> String {
+    let layout = Hierarchies::detect().map_or(Layout::None, |hierarchies| hierarchies.layout());
+    format!("{}-{layout}", if is_root() { "root" } else { "user" })
+}
+
+/// The names of all lessons.
+pub fn lessons() -> Vec<&'static str> {
+    glassbox::lessons::all().map(|lesson| lesson.id).collect()
+}
+
+/// What doctor says of each lesson: why it cannot run here, if it cannot.
+fn verdicts() -> &'static HashMap<String, Option<String>> {
+    static VERDICTS: OnceLock<HashMap<String, Option<String>>> = OnceLock::new();
+    VERDICTS.get_or_init(|| {
+        let doctor = Home::new().run(["doctor", "--format", "json"]);
+        assert_eq!(doctor.code, Some(0), "{doctor}");
+        let report: Value = serde_json::from_str(&doctor.out).expect("doctor writes JSON");
+        let verdict = |lesson: &Value| {
+            let why = (lesson["verdict"] == "cannot").then(|| text(&lesson["why"]));
+            (text(&lesson["lesson"]), why)
+        };
+        report["lessons"].as_array().unwrap().iter().map(verdict).collect()
+    })
+}
+
+/// Whether a lesson can run here; says so if not.
+pub fn runs(lesson: &str, test: &str) -> bool {
+    match &verdicts()[lesson] {
+        None => true,
+        Some(why) => {
+            skip(format!("{test} of {lesson}"), why);
+            false
+        }
+    }
+}
+
+/// The text of a JSON string, and nothing for anything else.
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().into()
+}
+
+/// The events of a stream, one a line.
+pub fn events(jsonl: &str) -> Vec<Value> {
+    jsonl.lines().map(|line| serde_json::from_str(line).expect("an event a line")).collect()
+}
+
+/// Wait until something holds.
+pub fn eventually(what: impl Display, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < PATIENCE, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A user's home for one test: a state directory that nobody else uses.
+pub struct Home {
+    dir: tempfile::TempDir,
+}
+
+impl Home {
+    /// An empty one. `/var/tmp` is on a disk, and `/tmp` often is not: part of a lesson wants one.
+    pub fn new() -> Self {
+        let base =
+            if Path::new("/var/tmp").is_dir() { PathBuf::from("/var/tmp") } else { std::env::temp_dir() };
+        let dir = tempfile::Builder::new().prefix("glassbox-test-").tempdir_in(base).unwrap();
+        Self { dir }
+    }
+
+    /// What `XDG_STATE_HOME` is set to.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The state directory of glassbox in it.
+    pub fn state(&self) -> PathBuf {
+        self.path().join("glassbox")
+    }
+
+    /// Where the ledgers of runs are.
+    pub fn runs(&self) -> PathBuf {
+        self.state().join("runs")
+    }
+
+    /// The ledgers of runs that are there.
+    pub fn ledgers(&self) -> Vec<PathBuf> {
+        let Ok(entries) = std::fs::read_dir(self.runs()) else { return vec![] };
+        entries.map(|entry| entry.unwrap().path()).collect()
+    }
+
+    /// Any program, with this home.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env("XDG_STATE_HOME", self.path()).stdin(Stdio::null());
+        for unset in ["NO_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "TERM", "COLUMNS"] {
+            command.env_remove(unset);
+        }
+        command
+    }
+
+    /// The program under test with these arguments.
+    pub fn glassbox<const N: usize>(&self, args: [&str; N]) -> Command {
+        let mut command = self.command(GLASSBOX);
+        command.args(args);
+        command
+    }
+
+    /// Run the program under test.
+    pub fn run<const N: usize>(&self, args: [&str; N]) -> Ran {
+        finish(&mut self.glassbox(args))
+    }
+
+    /// A shell script, with the program under test as `$glassbox`.
+    pub fn script(&self, script: &str) -> Command {
+        let mut command = self.command("sh");
+        command.env("glassbox", GLASSBOX).args(["-c", script]);
+        command
+    }
+}
+
+impl Drop for Home {
+    /// Labs are meant to stay: take down those that a test has left, however it ended.
+    fn drop(&mut self) {
+        for lesson in lessons() {
+            if self.state().join(format!("labs/{lesson}.ledger")).exists() {
+                finish(&mut self.glassbox(["lab", "reset", lesson]));
+            }
+        }
+    }
+}
+
+/// How a program ended, and what it wrote.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ran {
+    /// Both outputs, one after the other.
+    pub fn all(&self) -> String {
+        format!("{}{}", self.out, self.err)
+    }
+}
+
+impl Display for Ran {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let Self { code, out, err } = self;
+        write!(f, "exit code {code:?}\n--- standard output\n{out}\n--- standard error\n{err}\n---")
+    }
+}
+
+/// Run a command to its end. One that hangs is ended, and the test has failed.
+pub fn finish(command: &mut Command) -> Ran {
+    // Files and not pipes: they never fill up, and somebody who stays behind cannot keep us waiting.
+    let (mut out, mut err) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+    command.stdout(out.try_clone().unwrap()).stderr(err.try_clone().unwrap());
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let started = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break Some(status);
+        }
+        if started.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            break None;
+        }
+        std::thread::sleep(Duration::from_millis(3));
+    };
+    let mut read = |file: &mut std::fs::File| {
+        let mut bytes = vec![];
+        file.rewind().unwrap();
+        file.read_to_end(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let ran = Ran { code: status.and_then(|status| status.code()), out: read(&mut out), err: read(&mut err) };
+    assert!(status.is_some(), "{command:?} hangs: {ran}");
+    ran
+}
