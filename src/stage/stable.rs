@@ -126,6 +126,16 @@ fn run_names(text: &str) -> String {
     out + rest
 }
 
+/// Why something is skipped may name this process's own place among the cgroups: every machine has another.
+fn own_cgroup(text: &str) -> String {
+    const ROOT: &str = "/sys/fs/cgroup/";
+    let place = |word: &str| match word.strip_prefix(ROOT).and_then(|path| path.split_once('/')) {
+        Some((tree, _)) => format!("{ROOT}{tree}/{VARIES}"),
+        None => word.to_string(),
+    };
+    text.split(' ').map(place).collect::<Vec<_>>().join(" ")
+}
+
 /// Drop the part of a cgroup's path between its tree and our own directory.
 fn shorter_cgroup(before: &str) -> String {
     const ROOT: &str = "/sys/fs/cgroup/";
@@ -179,6 +189,7 @@ impl<P: Presenter> Presenter for Stable<P> {
             Body::TryIt { command, .. } => texts.push(command),
             Body::Say { text } | Body::Output { text, .. } => texts.push(text),
             Body::Reveal { observed, .. } => texts.push(observed),
+            Body::Skip { why, .. } => *why = own_cgroup(why),
             Body::Predict { choices, .. } => texts.extend(choices),
             _ => {}
         }

@@ -21,15 +21,15 @@ use libtest_mimic::{Arguments, Trial};
 use serde_json::Value;
 
 /// The program under test.
-pub const GLASSBOX: &str = env!("CARGO_BIN_EXE_glassbox");
+pub(crate) const GLASSBOX: &str = env!("CARGO_BIN_EXE_glassbox");
 
 /// How long anything may take before it counts as hanging. Nothing here is measured against a clock otherwise.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 static SKIPPED: AtomicUsize = AtomicUsize::new(0);
 
 /// A test.
-pub fn trial(name: impl Into<String>, test: impl FnOnce() + Send + 'static) -> Trial {
+pub(crate) fn trial(name: impl Into<String>, test: impl FnOnce() + Send + 'static) -> Trial {
     Trial::test(name, move || {
         test();
         Ok(())
@@ -37,7 +37,7 @@ pub fn trial(name: impl Into<String>, test: impl FnOnce() + Send + 'static) -> T
 }
 
 /// Run the tests as `cargo test` wants it; the last line counts what was skipped.
-pub fn run(trials: Vec<Trial>) -> ExitCode {
+pub(crate) fn run(trials: Vec<Trial>) -> ExitCode {
     let arguments = Arguments::from_args();
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !arguments.list {
@@ -47,7 +47,7 @@ pub fn run(trials: Vec<Trial>) -> ExitCode {
 }
 
 /// Say that something cannot be tested by this user on this machine, and why.
-pub fn skip(what: impl Display, why: impl Display) {
+pub(crate) fn skip(what: impl Display, why: impl Display) {
     SKIPPED.fetch_add(1, Ordering::SeqCst);
     // In one piece, because tests run side by side.
     let line = format!("skipped: {what}: {why}\n");
@@ -55,7 +55,7 @@ pub fn skip(what: impl Display, why: impl Display) {
 }
 
 /// Whether a program is there. In CI everything has to be there.
-pub fn has_tool(name: &str, what: impl Display) -> bool {
+pub(crate) fn has_tool(name: &str, what: impl Display) -> bool {
     let found = find_tool(name).is_some();
     assert!(found || std::env::var_os("CI").is_none(), "{what}: {name} has to be installed in CI");
     if !found {
@@ -65,24 +65,24 @@ pub fn has_tool(name: &str, what: impl Display) -> bool {
 }
 
 /// Where a program is.
-pub fn find_tool(name: &str) -> Option<PathBuf> {
+pub(crate) fn find_tool(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
 }
 
 /// Whether the tests run as root.
-pub fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
 /// Who runs the tests on what: `root-v2`, `user-mixed` and so on. Transcripts differ by this.
-pub fn who() -> String {
+pub(crate) fn who() -> String {
     let layout = Hierarchies::detect().map_or(Layout::None, |hierarchies| hierarchies.layout());
     format!("{}-{layout}", if is_root() { "root" } else { "user" })
 }
 
 /// The names of all lessons.
-pub fn lessons() -> Vec<&'static str> {
+pub(crate) fn lessons() -> Vec<&'static str> {
     glassbox::lessons::all().map(|lesson| lesson.id).collect()
 }
 
@@ -102,7 +102,7 @@ fn verdicts() -> &'static HashMap<String, Option<String>> {
 }
 
 /// Whether a lesson can run here; says so if not.
-pub fn runs(lesson: &str, test: &str) -> bool {
+pub(crate) fn runs(lesson: &str, test: &str) -> bool {
     match &verdicts()[lesson] {
         None => true,
         Some(why) => {
@@ -113,17 +113,17 @@ pub fn runs(lesson: &str, test: &str) -> bool {
 }
 
 /// The text of a JSON string, and nothing for anything else.
-pub fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().into()
 }
 
 /// The events of a stream, one a line.
-pub fn events(jsonl: &str) -> Vec<Value> {
+pub(crate) fn events(jsonl: &str) -> Vec<Value> {
     jsonl.lines().map(|line| serde_json::from_str(line).expect("an event a line")).collect()
 }
 
 /// Wait until something holds.
-pub fn eventually(what: impl Display, mut holds: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: impl Display, mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
     while !holds() {
         assert!(started.elapsed() < PATIENCE, "waited in vain: {what}");
@@ -132,13 +132,13 @@ pub fn eventually(what: impl Display, mut holds: impl FnMut() -> bool) {
 }
 
 /// A user's home for one test: a state directory that nobody else uses.
-pub struct Home {
+pub(crate) struct Home {
     dir: tempfile::TempDir,
 }
 
 impl Home {
     /// An empty one. `/var/tmp` is on a disk, and `/tmp` often is not: part of a lesson wants one.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let base =
             if Path::new("/var/tmp").is_dir() { PathBuf::from("/var/tmp") } else { std::env::temp_dir() };
         let dir = tempfile::Builder::new().prefix("glassbox-test-").tempdir_in(base).unwrap();
@@ -146,28 +146,28 @@ impl Home {
     }
 
     /// What `XDG_STATE_HOME` is set to.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 
     /// The state directory of glassbox in it.
-    pub fn state(&self) -> PathBuf {
+    pub(crate) fn state(&self) -> PathBuf {
         self.path().join("glassbox")
     }
 
     /// Where the ledgers of runs are.
-    pub fn runs(&self) -> PathBuf {
+    pub(crate) fn runs(&self) -> PathBuf {
         self.state().join("runs")
     }
 
     /// The ledgers of runs that are there.
-    pub fn ledgers(&self) -> Vec<PathBuf> {
+    pub(crate) fn ledgers(&self) -> Vec<PathBuf> {
         let Ok(entries) = std::fs::read_dir(self.runs()) else { return vec![] };
         entries.map(|entry| entry.unwrap().path()).collect()
     }
 
     /// Any program, with this home.
-    pub fn command(&self, program: &str) -> Command {
+    pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.env("XDG_STATE_HOME", self.path()).stdin(Stdio::null());
         for unset in ["NO_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "TERM", "COLUMNS"] {
@@ -177,19 +177,19 @@ impl Home {
     }
 
     /// The program under test with these arguments.
-    pub fn glassbox<const N: usize>(&self, args: [&str; N]) -> Command {
+    pub(crate) fn glassbox<const N: usize>(&self, args: [&str; N]) -> Command {
         let mut command = self.command(GLASSBOX);
         command.args(args);
         command
     }
 
     /// Run the program under test.
-    pub fn run<const N: usize>(&self, args: [&str; N]) -> Ran {
+    pub(crate) fn run<const N: usize>(&self, args: [&str; N]) -> Ran {
         finish(&mut self.glassbox(args))
     }
 
     /// A shell script, with the program under test as `$glassbox`.
-    pub fn script(&self, script: &str) -> Command {
+    pub(crate) fn script(&self, script: &str) -> Command {
         let mut command = self.command("sh");
         command.env("glassbox", GLASSBOX).args(["-c", script]);
         command
@@ -209,16 +209,16 @@ impl Drop for Home {
 
 /// How a program ended, and what it wrote.
 #[derive(Debug)]
-pub struct Ran {
+pub(crate) struct Ran {
     /// Its exit code; `None` when a signal ended it.
-    pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Ran {
     /// Both outputs, one after the other.
-    pub fn all(&self) -> String {
+    pub(crate) fn all(&self) -> String {
         format!("{}{}", self.out, self.err)
     }
 }
@@ -231,7 +231,7 @@ impl Display for Ran {
 }
 
 /// Run a command to its end. One that hangs is ended, and the test has failed.
-pub fn finish(command: &mut Command) -> Ran {
+pub(crate) fn finish(command: &mut Command) -> Ran {
     // Files and not pipes: they never fill up, and somebody who stays behind cannot keep us waiting.
     let (mut out, mut err) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
     command.stdout(out.try_clone().unwrap()).stderr(err.try_clone().unwrap());
@@ -248,7 +248,7 @@ pub fn finish(command: &mut Command) -> Ran {
         }
         std::thread::sleep(Duration::from_millis(3));
     };
-    let mut read = |file: &mut std::fs::File| {
+    let read = |file: &mut std::fs::File| {
         let mut bytes = vec![];
         file.rewind().unwrap();
         file.read_to_end(&mut bytes).unwrap();
