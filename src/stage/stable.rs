@@ -129,10 +129,8 @@ fn run_names(text: &str) -> String {
 /// Why something is skipped may name this process's own place among the cgroups: every machine has another.
 fn own_cgroup(text: &str) -> String {
     const ROOT: &str = "/sys/fs/cgroup/";
-    let place = |word: &str| match word.strip_prefix(ROOT).and_then(|path| path.split_once('/')) {
-        Some((tree, _)) => format!("{ROOT}{tree}/{VARIES}"),
-        None => word.to_string(),
-    };
+    let place =
+        |word: &str| if word.starts_with(ROOT) { format!("{ROOT}{VARIES}") } else { word.to_string() };
     text.split(' ').map(place).collect::<Vec<_>>().join(" ")
 }
 
