@@ -85,10 +85,11 @@ fn check_limit(record: &Record, exam: &mut Exam, place: &Place) {
     let wanted = record.number("limit");
     let found = limit(place, MEMORY_MAX);
     let file = place.dir.join(MEMORY_MAX.name(place.version));
+    let handed_on = file.exists();
     let parent = Place { dir: place.dir.parent().unwrap_or(&place.dir).into(), ..place.clone() };
     let rounded = |bytes: u64| Some(bytes / PAGE * PAGE);
     let mistake = match found {
-        None if !file.exists() => {
+        None if !handed_on => {
             "the group has no such file: its parent does not hand the memory controller on".into()
         }
         None if limit(&parent, MEMORY_MAX) == Some(wanted * MIB) => {
@@ -112,12 +113,17 @@ fn check_limit(record: &Record, exam: &mut Exam, place: &Place) {
         Some(bytes) => format!("{bytes} bytes"),
     };
     let file = file.display().to_string();
+    let way = if handed_on {
+        format!("echo {wanted}M > {file}")
+    } else {
+        format!("echo +memory > {}/cgroup.subtree_control, then set the limit", parent.dir.display())
+    };
     exam.claim(format!("its limit is {wanted} MiB"), found == Some(wanted * MIB), seen, &file)
         .mistake(mistake)
         .hints([
             "a limit is a number in a file of the group's directory".into(),
             format!("the file is {file}; it takes bytes, or a number with K, M or G"),
-            format!("echo {wanted}M > {file}"),
+            way,
         ]);
 }
 

@@ -2,7 +2,6 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -117,10 +116,11 @@ pub fn create_sparse(path: impl AsRef<Path>, length: u64) -> Result<()> {
     call("ftruncate", args, || io(File::create(path).and_then(|file| file.set_len(length))))
 }
 
-/// `ftruncate(2)` of an open file: what is added is a hole, which reads as zeros and takes no space.
+/// `ftruncate(2)` of an open file that may have no name: what is added is a hole, which reads as zeros and
+/// takes no space.
 /// <https://man7.org/linux/man-pages/man2/truncate.2.html>
 pub fn ftruncate(file: &File, length: u64) -> Result<()> {
-    call("ftruncate", || format!("{}, {length}", file.as_raw_fd()), || io(file.set_len(length)))
+    call("ftruncate", || format!("fd, {length}"), || io(file.set_len(length)))
 }
 
 /// A whole file with its permissions, copied.
