@@ -54,7 +54,10 @@ fn a_page_is_seen_and_its_questions_answer() {
         assert_eq!(transcripts.len(), lesson.steps, "{page}: {transcripts:?}");
         for transcript in transcripts {
             let text = transcript["text"].as_str().unwrap();
-            assert!(text.contains(lesson.title), "{page}: {text}");
+            assert!(
+                text.contains(lesson.title),
+                "{page}: the record is of another version of the lesson: {text}"
+            );
             assert_eq!(transcript["visible"], true, "{page}: {text}");
         }
 
