@@ -108,7 +108,7 @@ fn shell(moment: &Moment) -> io::Result<()> {
         println!(" nobody is inside at this step");
         return Ok(());
     };
-    println!(" a shell inside, in every namespace of process {pid}; `exit` comes back to the lesson");
+    println!(" a shell in every namespace of process {pid}; `exit` comes back");
     io::stdout().flush()?;
     open_shell(pid)
 }

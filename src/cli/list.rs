@@ -11,7 +11,7 @@ use crate::stage::Lesson;
 /// One lesson in one line.
 pub(super) fn line(lesson: &Lesson, done: bool) -> String {
     let mark = if done { '✔' } else { ' ' };
-    format!("{mark} {:<12} {} · {} min", lesson.id, lesson.title, lesson.minutes)
+    format!("{mark} {:<10} {:<22} {:>3} min", lesson.id, lesson.title, lesson.minutes)
 }
 
 pub(super) fn run() -> Outcome {
