@@ -95,9 +95,12 @@ pub struct Row {
     pub after: Option<String>,
     /// What that means.
     pub note: String,
-    /// Whether another run can see other values.
+    /// Whether another run can see something else in the first column.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub varies: bool,
+    pub before_varies: bool,
+    /// And in the second.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub after_varies: bool,
 }
 
 /// A claim and its proof.

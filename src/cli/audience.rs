@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::keys;
 use crate::event::{Body, Event, SCHEMA_VERSION};
-use crate::present::{Renderer, Style, Terminal, painted};
+use crate::present::{Renderer, Style, Terminal, painted, question};
 use crate::stage::{Audience, Moment, Wish, open_shell};
 
 /// For `--auto`: nothing is asked, nothing waits.
@@ -38,9 +38,12 @@ impl Audience for Nobody {
 pub(crate) struct Learner;
 
 impl Audience for Learner {
-    fn predict(&mut self, question: &str, choices: &[String]) -> io::Result<Option<usize>> {
+    fn predict(&mut self, text: &str, choices: &[String]) -> io::Result<Option<usize>> {
         println!();
-        keys::choose(&format!("predict: {question}"), choices, 0)
+        for line in question(text, Terminal::width()) {
+            println!("{}", painted(&line));
+        }
+        keys::choose("", choices, 0)
     }
 
     fn pause(&mut self, moment: &Moment) -> io::Result<Wish> {

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 
 use dialoguer::Select;
 use dialoguer::console::Term;
-use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
+use dialoguer::theme::ColorfulTheme;
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 
 /// Whether somebody sits at a terminal, to read and to type.
@@ -38,21 +38,21 @@ pub(crate) fn choose(prompt: &str, items: &[String], default: usize) -> io::Resu
     if !is_fancy() {
         return choose_by_number(prompt, items, default);
     }
-    let (simple, colourful) = (SimpleTheme, ColorfulTheme::default());
-    let theme: &dyn Theme = if is_fancy() { &colourful } else { &simple };
-    let chosen = Select::with_theme(theme)
-        .with_prompt(prompt)
-        .items(items)
-        .default(default)
-        .report(false)
-        .interact_on_opt(&Term::stdout());
+    let theme = ColorfulTheme::default();
+    let mut menu = Select::with_theme(&theme).items(items).default(default).report(false);
+    if !prompt.is_empty() {
+        menu = menu.with_prompt(prompt);
+    }
+    let chosen = menu.interact_on_opt(&Term::stdout());
     crate::stage::interrupt::restore_terminal();
     chosen.map_err(|error| io::Error::other(error.to_string()))
 }
 
 fn choose_by_number(prompt: &str, items: &[String], default: usize) -> io::Result<Option<usize>> {
     let mut out = io::stdout().lock();
-    writeln!(out, " {prompt}")?;
+    if !prompt.is_empty() {
+        writeln!(out, " {prompt}")?;
+    }
     for (number, item) in items.iter().enumerate() {
         writeln!(out, "  {:2} {item}", number + 1)?;
     }

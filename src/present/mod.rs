@@ -14,5 +14,5 @@ mod terminal;
 pub use jsonl::Jsonl;
 pub use line::{Line, Span, Style};
 pub use plain::Plain;
-pub use render::Renderer;
+pub use render::{Renderer, question};
 pub use terminal::{Terminal, painted};

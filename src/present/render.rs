@@ -195,8 +195,13 @@ fn measure(what: &str, value: &str, source: &str, width: usize) -> Vec<Line> {
     )
 }
 
-fn predict(question: &str, choices: &[String], width: usize) -> Vec<Line> {
-    let mut lines = labelled("predict", Style::Title, question, width);
+/// A question to the learner; at a terminal a menu stands in for the choices.
+pub fn question(text: &str, width: usize) -> Vec<Line> {
+    labelled("predict", Style::Title, text, width)
+}
+
+fn predict(text: &str, choices: &[String], width: usize) -> Vec<Line> {
+    let mut lines = question(text, width);
     for choice in choices {
         let bullet = Line::new().pad_to(LANE).with(Style::Dim, "○ ");
         lines.extend(wrapped(bullet, Style::Plain, choice, LANE + 2, width));
@@ -228,7 +233,7 @@ fn check(check: &Check, width: usize) -> Vec<Line> {
     let claim = first.clone().with(Style::Plain, &check.claim);
     if claim.width() < CLAIM {
         let seen = claim.pad_to(CLAIM).with(style, &seen);
-        let one = seen.pad_to(SEEN).with(Style::Plain, " ").with(Style::Dim, &check.source);
+        let one = seen.pad_to(SEEN).with(Style::Plain, "  ").with(Style::Dim, &check.source);
         if one.width() <= width {
             return vec![one];
         }

@@ -165,10 +165,11 @@ impl<P: Presenter> Presenter for Stable<P> {
             }
             Body::State { rows, .. } => {
                 for row in rows {
-                    if row.varies {
-                        row.before = row.before.take().map(|_| VARIES.into());
-                        row.after = row.after.take().map(|_| VARIES.into());
-                    }
+                    let hide = |value: &mut Option<String>, varies: bool| {
+                        *value = value.take().map(|text| if varies { VARIES.into() } else { text });
+                    };
+                    hide(&mut row.before, row.before_varies);
+                    hide(&mut row.after, row.after_varies);
                     texts.extend([&mut row.what, &mut row.source]);
                     texts.extend(row.before.iter_mut().chain(row.after.iter_mut()));
                 }

@@ -13,7 +13,15 @@ fn text() -> String {
 fn one_of_each() -> Vec<Body> {
     let call =
         Call { name: text(), args: text(), result: text(), errno: Some(text()), micros: 1, backstage: true };
-    let row = Row { what: text(), source: text(), before: None, after: None, note: text(), varies: true };
+    let row = Row {
+        what: text(),
+        source: text(),
+        before: None,
+        after: None,
+        note: text(),
+        before_varies: true,
+        after_varies: true,
+    };
     let check =
         Check { claim: text(), expected: text(), seen: text(), source: text(), passed: true, varies: true };
     let source = Source { name: text(), url: text() };
