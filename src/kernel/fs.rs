@@ -2,9 +2,11 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, SFlag, makedev};
 
 use super::record::{call, quoted};
@@ -53,16 +55,17 @@ pub fn mknod(path: impl AsRef<Path>, major: u64, minor: u64) -> Result<()> {
     })
 }
 
-/// `umask(2)`: which permission bits new files do not get.
+/// `umask(2)`: which permission bits new files do not get; returns those before.
 pub fn umask(mask: u32) -> Result<()> {
     call(
         "umask",
         || format!("{mask:#05o}").replace("0o", "0"),
         || {
-            nix::sys::stat::umask(Mode::from_bits_truncate(mask));
-            Ok(())
+            let before = nix::sys::stat::umask(Mode::from_bits_truncate(mask));
+            Ok(format!("{:#05o}", before.bits()).replace("0o", "0"))
         },
     )
+    .map(drop)
 }
 
 /// `chdir(2)`.
@@ -120,14 +123,41 @@ pub fn create_sparse(path: impl AsRef<Path>, length: u64) -> Result<()> {
 /// takes no space.
 /// <https://man7.org/linux/man-pages/man2/truncate.2.html>
 pub fn ftruncate(file: &File, length: u64) -> Result<()> {
-    call("ftruncate", || format!("fd, {length}"), || io(file.set_len(length)))
+    call("ftruncate", || format!("{}, {length}", file.as_raw_fd()), || io(file.set_len(length)))
 }
 
-/// A whole file with its permissions, copied.
+/// `sendfile(2)`: a whole file with its permissions, copied by the kernel into a new one.
+/// <https://man7.org/linux/man-pages/man2/sendfile.2.html>
 pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
     let (from, to) = (from.as_ref(), to.as_ref());
     let args = || format!("{}, {}", quoted(from.display()), quoted(to.display()));
-    call("copy_file_range", args, || io(std::fs::copy(from, to).map(|bytes| bytes as usize))).map(drop)
+    call("sendfile", args, || io(send_whole_file(from, to))).map(drop)
+}
+
+fn send_whole_file(from: &Path, to: &Path) -> std::io::Result<usize> {
+    let source = File::open(from)?;
+    let mode = source.metadata()?.permissions().mode() & 0o777;
+    let target = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(to)?;
+    let mut copied = 0;
+    loop {
+        // The most that one call moves.
+        match rustix::fs::sendfile(&target, &source, None, 0x7fff_f000)? {
+            0 => return Ok(copied),
+            bytes => copied += bytes,
+        }
+    }
+}
+
+/// `open(2)` with `O_TMPFILE`: a file without a name in a directory, gone with its last descriptor.
+/// <https://man7.org/linux/man-pages/man2/open.2.html>
+pub fn open_unnamed(dir: impl AsRef<Path>) -> Result<File> {
+    let dir = dir.as_ref();
+    let args = || format!("{}, O_TMPFILE", quoted(dir.display()));
+    let made = call("open", args, || {
+        let flags = OFlag::O_TMPFILE | OFlag::O_RDWR | OFlag::O_CLOEXEC;
+        nix::fcntl::open(dir, flags, Mode::from_bits_truncate(0o600))
+    })?;
+    Ok(File::from(made))
 }
 
 fn io<T>(result: std::io::Result<T>) -> nix::Result<T> {

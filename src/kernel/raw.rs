@@ -69,9 +69,10 @@ pub fn seccomp_set_filter(program: &mut [libc::sock_filter]) -> nix::Result<()> 
     Errno::result(result).map(drop)
 }
 
-/// `ioctl(SIOCGIFFLAGS)` and `ioctl(SIOCSIFFLAGS)`: add `IFF_UP` to the flags of a network interface.
+/// `ioctl(SIOCGIFFLAGS)` and `ioctl(SIOCSIFFLAGS)`: add `IFF_UP` to the flags of a network interface. Returns
+/// all the flags that were then set.
 /// <https://man7.org/linux/man-pages/man7/netdevice.7.html>
-pub fn interface_up(socket: BorrowedFd, name: &CStr) -> nix::Result<()> {
+pub fn interface_up(socket: BorrowedFd, name: &CStr) -> nix::Result<i16> {
     // SAFETY: ifreq is plain data, for which all zeroes is a value.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     let bytes = name.to_bytes();
@@ -87,7 +88,8 @@ pub fn interface_up(socket: BorrowedFd, name: &CStr) -> nix::Result<()> {
     unsafe { request.ifr_ifru.ifru_flags |= libc::IFF_UP as i16 };
     // SAFETY: the kernel reads name and flags from `request`.
     Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) })?;
-    Ok(())
+    // SAFETY: the same member as before.
+    Ok(unsafe { request.ifr_ifru.ifru_flags })
 }
 
 /// `prctl(PR_SET_PDEATHSIG)`: which signal this process gets when its parent dies; `None` for none.

@@ -180,9 +180,10 @@ impl Director<'_> {
         Ok(Answer::Go)
     }
 
-    /// Whether the steps that the learner has seen before are still being performed.
+    /// Whether the steps that the learner has seen before are still being performed. What is done before the
+    /// first step belongs to it.
     fn silent(&self) -> bool {
-        self.ended.step < self.options.from_step
+        self.ended.step.max(1) < self.options.from_step
     }
 
     /// The process that pauses, unless that is the host; else the latest one that is still there; else the

@@ -1,15 +1,14 @@
 //! The performer: the process that runs the lesson, on a stage of its own.
 
 use std::fs::File;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::os::fd::AsRawFd;
 use std::rc::Rc;
 
 use super::channel::Channel;
 use super::error::doing;
 use super::{Error, Lesson, Result, RunId, Stage};
 use crate::kernel::process::Sig;
-use crate::kernel::raw;
+use crate::kernel::{fs, raw};
 use crate::machine::Mode;
 use crate::trace::{Ledger, Trace};
 
@@ -39,12 +38,8 @@ impl Scene {
 
     /// A file without a name on a disk: it is gone when its last descriptor is closed.
     pub fn disk_file(&self) -> Result<File> {
-        let what = "making an unnamed file in the state directory";
         let disk = self.disk.as_ref().ok_or_else(|| Error::Lesson("there is no disk directory".into()))?;
-        let path = PathBuf::from(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(disk)));
-        let mut options = File::options();
-        options.read(true).write(true).custom_flags(nix::libc::O_TMPFILE);
-        doing(what, options.open(path))
+        Ok(fs::open_unnamed(format!("/proc/self/fd/{}", disk.as_raw_fd()))?)
     }
 }
 

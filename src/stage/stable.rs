@@ -103,6 +103,26 @@ impl<P> Stable<P> {
     }
 }
 
+/// Which number a descriptor gets depends on how many the process was started with.
+fn descriptors(call: &mut Call) {
+    const OWN: &str = "/proc/self/fd/";
+    let rest = |text: &str| text.trim_start_matches(|sign: char| sign.is_ascii_digit()).to_string();
+    if matches!(call.name.as_str(), "open" | "pidfd_open") && call.errno.is_none() && call.result != "0" {
+        call.result = "<fd>".into();
+    }
+    if matches!(call.name.as_str(), "ftruncate" | "setns")
+        && call.args.starts_with(|sign: char| sign.is_ascii_digit())
+    {
+        call.args = format!("<fd>{}", rest(&call.args));
+    }
+    if call.name == "open"
+        && let Some((before, after)) = call.args.clone().split_once(OWN)
+        && after.starts_with(|sign: char| sign.is_ascii_digit())
+    {
+        call.args = format!("{before}{OWN}<fd>{}", rest(after));
+    }
+}
+
 /// `/sys/fs/cgroup/memory/some/where/glassbox-x7f3-hog` becomes `/sys/fs/cgroup/memory/glassbox-RUN-hog`.
 fn run_names(text: &str) -> String {
     const MARK: &str = "glassbox-";
@@ -161,6 +181,7 @@ impl<P: Presenter> Presenter for Stable<P> {
             Body::Gauge { .. } => return Ok(()),
             Body::Call(call) => {
                 call.micros = 0;
+                descriptors(call);
                 texts.extend([&mut call.args, &mut call.result]);
             }
             Body::State { rows, .. } => {

@@ -1,0 +1,151 @@
+//! Both lists write calls nearly as C does; here they become alike.
+
+/// A call as both lists have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Action {
+    /// The name in the manual page.
+    pub(crate) call: String,
+    /// Its main arguments.
+    pub(crate) args: Vec<String>,
+    /// What it returned, or the name of errno.
+    pub(crate) result: String,
+}
+
+impl std::fmt::Display for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "{}({}) = {}", self.call, self.args.join(", "), self.result)
+    }
+}
+
+/// The arguments, split at the commas between them.
+pub(crate) fn split(list: &str) -> Vec<String> {
+    let (mut parts, mut part, mut depth) = (vec![], String::new(), 0);
+    let mut signs = list.chars().peekable();
+    while let Some(sign) = signs.next() {
+        match sign {
+            '"' => {
+                part.push(sign);
+                while let Some(inner) = signs.next() {
+                    part.push(inner);
+                    match inner {
+                        '\\' => part.extend(signs.next()),
+                        '"' => break,
+                        _ => {}
+                    }
+                }
+                continue;
+            }
+            // `5</a/path, with anything in it>`: what strace says of a descriptor.
+            '<' if part.ends_with(|last: char| last.is_ascii_alphanumeric()) && !part.ends_with("1<") => {
+                part.push(sign);
+                for inner in signs.by_ref() {
+                    part.push(inner);
+                    if inner == '>' {
+                        break;
+                    }
+                }
+                continue;
+            }
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            ',' if depth == 0 => {
+                parts.push(part.trim().to_string());
+                part.clear();
+                continue;
+            }
+            _ => {}
+        }
+        part.push(sign);
+    }
+    if !part.trim().is_empty() {
+        parts.push(part.trim().to_string());
+    }
+    parts
+}
+
+/// One argument in the form in which both lists can be compared.
+pub(crate) fn argument(text: &str) -> String {
+    let text = text.split("/*").next().unwrap_or_default().trim();
+    if let Some(string) = text.strip_prefix('"') {
+        return string_argument(string);
+    }
+    if let Some(fields) = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+        let field = |text: &String| match text.split_once('=') {
+            Some((name, value)) => format!("{name}={}", argument(value)),
+            None => argument(text),
+        };
+        return format!("{{{}}}", split(fields).iter().map(field).collect::<Vec<_>>().join(", "));
+    }
+    if let Some(list) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return format!("[{}]", split(list).iter().map(|part| argument(part)).collect::<Vec<_>>().join(", "));
+    }
+    if let Some((name, list)) = text.strip_suffix(')').and_then(|text| text.split_once('(')) {
+        let list: Vec<String> = split(list).iter().map(|part| argument(part)).collect();
+        return format!("{name}({})", list.join(", "));
+    }
+    if text.contains('|') {
+        return set(text);
+    }
+    number(text)
+}
+
+/// Flags in one order.
+pub(crate) fn set(text: &str) -> String {
+    let mut flags: Vec<String> = text.split('|').map(|flag| number(flag.trim())).collect();
+    flags.sort();
+    flags.join("|")
+}
+
+/// `0022` and `022` are one number, as are `0x0` and `0`.
+pub(crate) fn number(text: &str) -> String {
+    let hexadecimal = text.strip_prefix("0x").and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    if let Some(value) = hexadecimal {
+        return value.to_string();
+    }
+    if text.len() > 1 && text.starts_with('0') && text.chars().all(|sign| sign.is_ascii_digit()) {
+        return format!("0{}", text.trim_start_matches('0'));
+    }
+    text.into()
+}
+
+/// A string without its escapes. The program shortens long ones, so both are cut at the same length.
+fn string_argument(text: &str) -> String {
+    const LONG: usize = 400;
+    let bytes = unescaped(text.rsplit_once('"').map_or(text, |(inside, _)| inside));
+    format!("{:?}", String::from_utf8_lossy(&bytes).chars().take(LONG).collect::<String>())
+}
+
+/// The bytes of a string that is written as in C (strace) or in Rust (the narration).
+fn unescaped(text: &str) -> Vec<u8> {
+    let mut bytes = vec![];
+    let mut signs = text.chars().peekable();
+    while let Some(sign) = signs.next() {
+        if sign != '\\' {
+            bytes.extend(sign.to_string().bytes());
+            continue;
+        }
+        match signs.next() {
+            Some('n') => bytes.push(b'\n'),
+            Some('t') => bytes.push(b'\t'),
+            Some('r') => bytes.push(b'\r'),
+            Some('v') => bytes.push(0x0b),
+            Some('f') => bytes.push(0x0c),
+            Some('u') => {
+                let digits: String = signs.by_ref().skip(1).take_while(|sign| *sign != '}').collect();
+                let sign = u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32);
+                bytes.extend(sign.into_iter().flat_map(|sign| sign.to_string().into_bytes()));
+            }
+            Some(first @ '0'..='7') => {
+                let mut value = first.to_digit(8).unwrap_or(0);
+                for _ in 0..2 {
+                    let Some(digit) = signs.peek().and_then(|sign| sign.to_digit(8)) else { break };
+                    value = value * 8 + digit;
+                    signs.next();
+                }
+                bytes.push(value as u8);
+            }
+            other => bytes.extend(other.into_iter().flat_map(|sign| sign.to_string().into_bytes())),
+        }
+    }
+    bytes
+}
