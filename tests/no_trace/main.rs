@@ -1,0 +1,213 @@
+//! However a lesson ends, the host is what it was.
+//!
+//! Every lesson is stopped at each of its pauses and then ended: by a signal that can be caught, by one that
+//! cannot, by a check that fails, and with its janitor killed first.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod host;
+
+use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ExitCode, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{GLASSBOX, Home, eventually};
+use host::{Host, Run};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+const CAUGHT: [(Signal, i32); 3] = [(Signal::SIGINT, 130), (Signal::SIGTERM, 143), (Signal::SIGHUP, 129)];
+
+fn main() -> ExitCode {
+    let mut trials = vec![common::trial("a sweep leaves those alone that still run", sweep_while_running)];
+    for lesson in common::lessons() {
+        for (signal, code) in CAUGHT {
+            trials.push(common::trial(format!("{lesson} {signal}"), move || caught(lesson, signal, code)));
+        }
+        trials.push(common::trial(format!("{lesson} SIGKILL"), move || killed(lesson)));
+        trials.push(common::trial(format!("{lesson} failing check"), move || failing_check(lesson)));
+        trials.push(common::trial(format!("{lesson} sweep"), move || janitor_killed_too(lesson)));
+    }
+    common::run(trials)
+}
+
+/// A lesson that waits at a pause.
+struct Stopped {
+    home: Home,
+    director: Child,
+    run: Run,
+    before: Host,
+}
+
+impl Stopped {
+    /// Perform `lesson` up to the pause `number`; `None` if it has no such pause.
+    fn at(lesson: &str, number: usize) -> Option<Self> {
+        let (home, before) = (Home::new(), Host::look());
+        let output = tempfile::NamedTempFile::new_in(std::env::temp_dir()).unwrap();
+        let mut command = home.command(GLASSBOX);
+        command.args(["learn", lesson, "--auto", "--format", "jsonl"]);
+        command.args(["--stop-at-pause", &number.to_string()]);
+        command.stdout(File::create(output.path()).unwrap()).stderr(Stdio::null());
+        let mut director = command.spawn().unwrap();
+        let pause = format!("\"event\":\"pause\",\"number\":{number},");
+        let mut ended = None;
+        eventually(format!("{lesson} at its pause {number}"), || {
+            let written = std::fs::read_to_string(output.path()).unwrap_or_default();
+            ended = director.try_wait().unwrap();
+            ended.is_some() || written.contains(&pause)
+        });
+        if let Some(status) = ended {
+            assert!(status.success(), "{lesson} ended before its pause {number}: {status}");
+            return None;
+        }
+        let run = Run::look(&home, director.id() as i32);
+        let stopped = Self { home, director, run, before };
+        // What is going to be looked for afterwards can be found now.
+        let there = stopped.run.remains(&stopped.home);
+        let finds = |what: &str| there.iter().any(|thing| thing.starts_with(what));
+        assert!(finds("the process") && finds("the file"), "{lesson} at pause {number} has only {there:?}");
+        Some(stopped)
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.director.id() as i32), signal).unwrap();
+    }
+
+    /// Wait for the director's end.
+    fn ended(&mut self) -> ExitStatus {
+        let mut status = None;
+        let director = &mut self.director;
+        eventually("the end of the director", || {
+            status = director.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
+    }
+
+    /// Nothing of the run is there any more, and the rest is what it was.
+    fn left_no_trace(&self, when: &str) {
+        let remains = self.run.remains(&self.home);
+        assert!(remains.is_empty(), "{when} this remains: {remains:#?}");
+        same_host(&self.before, when);
+    }
+}
+
+/// Somebody else on a busy machine may mount something for a moment.
+fn same_host(before: &Host, when: &str) {
+    let started = Instant::now();
+    while Host::look() != *before && started.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(Host::look(), *before, "{when} the host is not what it was");
+}
+
+/// Do something at every pause of a lesson that can run here.
+fn at_every_pause(lesson: &str, test: &str, mut end: impl FnMut(&mut Stopped, &str)) {
+    if !common::runs(lesson, test) {
+        return;
+    }
+    for number in 1.. {
+        let Some(mut stopped) = Stopped::at(lesson, number) else {
+            return assert!(number > 1, "{lesson} has no pause at all");
+        };
+        end(&mut stopped, &format!("after {test} at pause {number} of {lesson}"));
+    }
+}
+
+fn caught(lesson: &str, signal: Signal, code: i32) {
+    at_every_pause(lesson, signal.as_str(), |stopped, when| {
+        stopped.signal(signal);
+        assert_eq!(stopped.ended().code(), Some(code), "{when}: the exit code");
+        stopped.left_no_trace(when);
+    });
+}
+
+fn killed(lesson: &str) {
+    at_every_pause(lesson, "SIGKILL", |stopped, when| {
+        stopped.signal(Signal::SIGKILL);
+        assert_eq!(stopped.ended().signal(), Some(9), "{when}: how it ended");
+        // The janitor works behind the director's back.
+        let (run, home) = (&stopped.run, &stopped.home);
+        let started = Instant::now();
+        while !run.remains(home).is_empty() && started.elapsed() < common::PATIENCE {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        stopped.left_no_trace(when);
+    });
+}
+
+fn failing_check(lesson: &str) {
+    if !common::runs(lesson, "failing check") {
+        return;
+    }
+    for number in 1.. {
+        let (home, before) = (Home::new(), Host::look());
+        let fault = number.to_string();
+        let ran = home.run(["learn", lesson, "--auto", "--format", "jsonl", "--fault", &fault]);
+        let events = common::events(&ran.out);
+        if !events.iter().any(|event| event["event"] == "pause" && event["number"] == number) {
+            return assert!(number > 1 && ran.code == Some(0), "{lesson}: {ran}");
+        }
+        let when = format!("after a failing check at pause {number} of {lesson}");
+        assert_eq!(ran.code, Some(1), "{when}: {ran}");
+        let failed: Vec<_> = events.iter().filter(|event| event["passed"] == false).collect();
+        assert!(failed.iter().any(|event| event["source"] == "the test"), "{when}: what failed: {failed:?}");
+        let mut remains = host::common_remains(&home);
+        // The name of the run is in the names of its cgroups, which are narrated.
+        let names = ran.out.match_indices("/glassbox-").map(|(at, _)| &ran.out[at + 1..at + 14]);
+        let cgroups = names.flat_map(host::cgroups).map(|dir| dir.display().to_string());
+        remains.extend(cgroups.collect::<std::collections::BTreeSet<_>>());
+        assert!(remains.is_empty(), "{when} this remains: {remains:#?}");
+        same_host(&before, &when);
+    }
+}
+
+/// Nobody is left to clean up: `glassbox sweep` does it.
+fn janitor_killed_too(lesson: &str) {
+    let mut cgroups_swept = 0;
+    at_every_pause(lesson, "sweep", |stopped, when| {
+        let director = stopped.director.id() as i32;
+        let janitor = stopped.run.janitor(director).clone();
+        kill(Pid::from_raw(janitor.pid), Signal::SIGKILL).unwrap();
+        eventually("the end of the janitor", || !janitor.is_alive());
+        let cgroups = stopped.run.cgroups().len();
+        stopped.signal(Signal::SIGKILL);
+        stopped.ended();
+        assert_eq!(stopped.home.ledgers().len(), 1, "{when}: the ledger is there");
+        assert_eq!(stopped.run.cgroups().len(), cgroups, "{when}: nobody has removed the cgroups");
+        let sweep = stopped.home.run(["sweep"]);
+        assert_eq!(sweep.code, Some(0), "{when}: {sweep}");
+        assert_eq!(
+            sweep.out,
+            "removed what 1 run left
+",
+            "{when}: what it says"
+        );
+        cgroups_swept += cgroups;
+        stopped.left_no_trace(when);
+        let again = stopped.home.run(["sweep"]);
+        assert_eq!(again.out, "nothing was left\n", "{when}: a second sweep");
+    });
+    // Or else the comparison of cgroups above compares nothing with nothing.
+    let makes_one = ["memory"].contains(&lesson) && common::is_root();
+    assert!(!makes_one || cgroups_swept > 0, "{lesson} had no cgroup at any pause");
+}
+
+fn sweep_while_running() {
+    let lesson = "pid";
+    if !common::runs(lesson, "sweep while running") {
+        return;
+    }
+    let mut stopped = Stopped::at(lesson, 1).unwrap();
+    let there = stopped.run.remains(&stopped.home);
+    let sweep = stopped.home.run(["sweep"]);
+    assert_eq!(sweep.code, Some(0), "{sweep}");
+    assert!(sweep.out.contains(stopped.run.id()), "it names the run that goes on: {sweep}");
+    assert_eq!(stopped.run.remains(&stopped.home), there);
+    stopped.signal(Signal::SIGTERM);
+    stopped.ended();
+    stopped.left_no_trace("after a sweep in between");
+}
