@@ -80,6 +80,9 @@ pub struct Call {
     /// Part of setting up or clearing away, not of what the lesson is about.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub backstage: bool,
+    /// One of a number of calls that depends on the machine: a path or a capability that not all have.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub varies: bool,
 }
 
 /// A row of kernel state. `None` is for what is not there.

@@ -79,12 +79,12 @@ fn inside(inside: &mut Stage, shell: &Program) -> Result<()> {
     devices::mount_sys(layout())?;
     devices::populate_dev(inside.scene().mode)?;
     root::forget_old_root()?;
-    masks::apply()?;
+    inside.depending_on_machine(masks::apply)?;
     inside.hold()?;
 
     uts::sethostname(NAME)?;
     net::loopback_up()?;
-    capability::bound(capability::DOCKER_DEFAULT)?;
+    inside.depending_on_machine(|| capability::bound(capability::DOCKER_DEFAULT))?;
     capability::capset(capability::DOCKER_DEFAULT)?;
     set_no_new_privs()?;
     profile::default_filter().install()?;
@@ -111,7 +111,7 @@ fn image_is_a_directory(stage: &mut Stage) -> Result<()> {
     stage.measure("programs in the image", tiny.programs.len(), "tiny/bin");
     stage.measure("libraries that they need", tiny.libraries, "their ELF headers");
     stage.measure("size", format!("{} KiB", tiny.bytes / 1024), "stat()");
-    stage.state("the image tiny").new(&listing("tiny")?, "a root directory").show();
+    stage.state("the image tiny").new(&listing("tiny")?.varying(), "a root directory").show();
     stage.check("it has a shell").saw((tiny.programs.iter().any(|name| name == "sh"), "tiny/bin"))?;
     stage.why(
         "A registry's image is the same, packed: tar archives of such directories, one for each layer, and a
@@ -258,8 +258,7 @@ fn own_devices(stage: &mut Stage, container: &mut Child) -> Result<()> {
     let there = masks::MASKED.iter().filter(|path| Path::new(path).exists()).count();
     stage
         .check("every file about the whole machine is covered")
-        .expect(there)
-        .saw((covered, format!("/proc/{pid}/mountinfo")))?;
+        .saw((covered == there, format!("/proc/{pid}/mountinfo")))?;
     let devices = listing(format!("/proc/{pid}/root/dev"))?;
     stage.state("kernel state").new(&devices, "no disks, no memory").show();
     stage
@@ -340,7 +339,7 @@ fn a_real_shell(
     container.go_on();
     let pid = container.pid();
 
-    let commands = "echo $$; cat /proc/sys/kernel/hostname; echo /*; cat /proc/self/cgroup | head -n 1";
+    let commands = "echo $$; cat /proc/sys/kernel/hostname; ls /dev";
     stage.output(commands, &shell.type_in(commands)?);
     let answer = shell.type_in("echo $$")?;
     stage.check("inside: the shell is number 1").expect("1").saw((answer, "echo $$"))?;
@@ -357,11 +356,8 @@ fn a_real_shell(
     stage.check("inside: its cgroup looks like the root").saw((root, "/proc/self/cgroup"))?;
     shell.type_in("echo written inside > /etc/motd")?;
 
-    let host = crate::probe::file("/proc/sys/kernel/hostname")?;
-    stage
-        .check("outside: the host kept its name")
-        .expect_other_than(NAME)
-        .saw((host.text.as_str(), &host.source))?;
+    let host = crate::probe::file("/proc/sys/kernel/hostname")?.varying();
+    stage.check("outside: the host kept its name").expect_other_than(NAME).saw(&host)?;
     let listed = listed()?.contains(&(pid.as_raw() as u64));
     stage.check("outside: the shell is an ordinary process").saw((listed, "/proc"))?;
     stage.check("outside: its network is a loopback").expect("lo").saw(&interfaces(pid)?)?;

@@ -50,17 +50,28 @@ pub struct Stage {
     /// To and from the process that made this one.
     gate: Option<child::Gate>,
     step: usize,
-    backstage: Rc<Cell<bool>>,
+    light: Rc<Cell<Light>>,
     fault: Cell<bool>,
+}
+
+/// In which light the calls of a process are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Light {
+    /// They are what the lesson is about.
+    Full,
+    /// They set up, or clear away.
+    Backstage,
+    /// How many there are depends on the machine.
+    Varying,
 }
 
 impl Stage {
     fn new(channel: Channel, scene: Rc<Scene>, gate: Option<child::Gate>) -> Self {
         let channel = Rc::new(channel);
-        let backstage = Rc::new(Cell::new(false));
-        let tape = LaneTape { channel: Rc::clone(&channel), backstage: Rc::clone(&backstage) };
+        let light = Rc::new(Cell::new(Light::Full));
+        let tape = LaneTape { channel: Rc::clone(&channel), light: Rc::clone(&light) };
         record::install(Some(Box::new(tape)));
-        Self { channel, scene, gate, step: 0, backstage, fault: Cell::new(false) }
+        Self { channel, scene, gate, step: 0, light, fault: Cell::new(false) }
     }
 
     /// What does not change while the lesson runs: who runs it, and where its things are.
@@ -130,9 +141,18 @@ impl Stage {
     /// Do something that has to be done but is not what the lesson is about. Its calls are recorded all the
     /// same; presenters for people leave them out.
     pub fn backstage<T>(&self, work: impl FnOnce() -> T) -> T {
-        let before = self.backstage.replace(true);
+        self.in_light(Light::Backstage, work)
+    }
+
+    /// Do something that takes other calls on another machine, such as covering what is there to be covered.
+    pub fn depending_on_machine<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.in_light(Light::Varying, work)
+    }
+
+    fn in_light<T>(&self, light: Light, work: impl FnOnce() -> T) -> T {
+        let before = self.light.replace(light);
         let result = work();
-        self.backstage.set(before);
+        self.light.set(before);
         result
     }
 }
@@ -157,7 +177,7 @@ fn reflow(text: &str) -> String {
 /// Sends each recorded call to the director.
 struct LaneTape {
     channel: Rc<Channel>,
-    backstage: Rc<Cell<bool>>,
+    light: Rc<Cell<Light>>,
 }
 
 impl LaneTape {
@@ -172,7 +192,8 @@ impl LaneTape {
             result,
             errno,
             micros: call.duration.as_micros() as u64,
-            backstage: self.backstage.get(),
+            backstage: self.light.get() == Light::Backstage,
+            varies: self.light.get() == Light::Varying,
         }
     }
 }

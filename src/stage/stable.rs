@@ -177,7 +177,7 @@ impl<P: Presenter> Presenter for Stable<P> {
         event.pid = 0;
         let mut texts: Vec<&mut String> = vec![];
         match &mut event.body {
-            Body::Call(call) if call.backstage => return Ok(()),
+            Body::Call(call) if call.backstage || call.varies => return Ok(()),
             Body::Gauge { .. } => return Ok(()),
             Body::Call(call) => {
                 call.micros = 0;

@@ -11,8 +11,15 @@ fn text() -> String {
 
 /// One of each. When an event is added, the compiler asks for it in `listed`.
 fn one_of_each() -> Vec<Body> {
-    let call =
-        Call { name: text(), args: text(), result: text(), errno: Some(text()), micros: 1, backstage: true };
+    let call = Call {
+        name: text(),
+        args: text(),
+        result: text(),
+        errno: Some(text()),
+        micros: 1,
+        backstage: true,
+        varies: true,
+    };
     let row = Row {
         what: text(),
         source: text(),
