@@ -68,7 +68,7 @@ fn inside(inside: &mut Stage, shell: &Program) -> Result<()> {
     inside.hold()?;
 
     mount::make_private("/")?;
-    root::mount_layers(Path::new("/tmp/tiny"), Path::new("upper"), Path::new("work"), Path::new("merged"))?;
+    root::mount_layers(Path::new("tiny"), Path::new("upper"), Path::new("work"), Path::new("merged"))?;
     root::enter(Path::new("merged"))?;
     inside
         .check("the host's files are still there, at /old")

@@ -1,5 +1,6 @@
 //! `glassbox doctor`: what this machine can do, found by trying it.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
@@ -11,7 +12,7 @@ use super::problem::Problem;
 use crate::kernel::cgroup::Controller;
 use crate::kernel::namespace::Kind;
 use crate::lessons;
-use crate::machine::{Finding, Machine, Need, Refusal, Verdict};
+use crate::machine::{Finding, Machine, Need, Refusal, Verdict, user_namespace_policy};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -35,6 +36,8 @@ struct Report {
     kernel: String,
     uid: u32,
     cgroup_layout: String,
+    /// The settings that decide about user namespaces, with their values.
+    user_namespaces: BTreeMap<String, String>,
     /// Why no lesson can run here, if none can.
     stage: Option<Refusal>,
     needs: Vec<NeedReport>,
@@ -73,7 +76,9 @@ pub(super) fn run(args: &Args) -> Outcome {
 fn needs() -> Vec<Need> {
     let mut needs: Vec<Need> = Kind::ALL.map(Need::Namespace).into();
     needs.extend([Controller::Memory, Controller::Pids, Controller::Cpu].map(Need::Controller));
-    needs.extend([Need::Overlay, Need::Seccomp]);
+    needs.extend([Need::Overlay, Need::RootlessOverlay, Need::Seccomp]);
+    // What lessons give to try, and labs to work with.
+    needs.extend(["nsenter", "unshare", "mount"].map(Need::Program));
     for need in lessons::all().flat_map(|lesson| lesson.needs.iter().chain(lesson.lab.needs)) {
         if !needs.contains(need) {
             needs.push(*need);
@@ -103,6 +108,7 @@ fn examine() -> Report {
     Report {
         version: 1,
         cgroup_layout: machine.layout().to_string(),
+        user_namespaces: user_namespace_policy().into_iter().collect(),
         stage: machine.mode.as_ref().err().cloned(),
         kernel: machine.release,
         uid: machine.uid,
@@ -113,7 +119,11 @@ fn examine() -> Report {
 
 fn tell(report: &Report) {
     let user = if report.uid == 0 { "root".into() } else { format!("user {}", report.uid) };
-    println!("Linux {}, as {user}, cgroup layout {}\n", report.kernel, report.cgroup_layout);
+    println!("Linux {}, as {user}, cgroup layout {}", report.kernel, report.cgroup_layout);
+    for (setting, value) in &report.user_namespaces {
+        println!("{setting}: {value}");
+    }
+    println!();
     for need in &report.needs {
         match &need.refusal {
             None => println!("  {} {}", "✔".green(), need.need),
@@ -122,6 +132,10 @@ fn tell(report: &Report) {
                 println!("      {} {}", "hint:".yellow(), refusal.hint);
             }
         }
+    }
+    if let Some(refusal) = &report.stage {
+        println!("  {} {}", "✘".red(), refusal.why);
+        println!("      {} {}", "hint:".yellow(), refusal.hint);
     }
     println!("\nLessons");
     for lesson in &report.lessons {

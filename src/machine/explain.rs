@@ -66,6 +66,19 @@ fn says(file: &str, value: &str) -> bool {
     fs::read_to_string(file).is_ok_and(|content| content.trim() == value)
 }
 
+/// What this machine says about user namespaces: each setting that it has, and its value.
+pub fn user_namespace_policy() -> Vec<(String, String)> {
+    let sysctl = |bar: &Bar| {
+        let name = bar.file.trim_start_matches("/proc/sys/").replace('/', ".");
+        Some((name, fs::read_to_string(bar.file).ok()?.trim().to_string()))
+    };
+    let mut policy: Vec<_> = BARS.iter().filter_map(sysctl).collect();
+    let filter = crate::probe::process::status("self", "Seccomp");
+    let filter = filter.map_or("unknown", |mode| if mode.text == "0" { "none" } else { "there is one" });
+    policy.push(("a seccomp filter around this process".into(), filter.into()));
+    policy
+}
+
 /// Explain a call that was refused while the stage was set or a need was tried.
 pub(super) fn explain(error: &kernel::Error) -> Refusal {
     let about_namespaces = matches!(error.call, "unshare" | "clone3" | "write" | "open" | "mount");

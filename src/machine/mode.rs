@@ -26,9 +26,14 @@ impl Mode {
         if trial::attempt(|| Mode::Root.enter()).is_ok() {
             return Ok(Mode::Root);
         }
-        let (uid, gid) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
-        let mode = Mode::UserNamespace { uid, gid };
+        let mode = Mode::of_user();
         trial::attempt(|| mode.enter()).map(|()| mode).map_err(|error| explain(&error))
+    }
+
+    /// A user namespace of whoever runs this, even if that is root.
+    pub(super) fn of_user() -> Self {
+        let (uid, gid) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
+        Mode::UserNamespace { uid, gid }
     }
 
     /// Whether this is an ordinary user.

@@ -10,7 +10,7 @@ use crate::kernel::cgroup::{Controller, Group};
 use crate::kernel::mount::{Flags, mount};
 use crate::kernel::namespace::{Kind, unshare};
 use crate::kernel::seccomp::Filter;
-use crate::kernel::{fs, process};
+use crate::kernel::{self, fs, process};
 
 /// Something that a lesson cannot do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub enum Need {
     Controller(Controller),
     /// The overlay file system, mounted by this user.
     Overlay,
+    /// The same in a user namespace, whoever asks.
+    RootlessOverlay,
     /// System call filters.
     Seccomp,
     /// A program.
@@ -36,6 +38,7 @@ impl fmt::Display for Need {
             Need::Namespace(kind) => write!(f, "{kind} namespaces"),
             Need::Controller(controller) => write!(f, "the {controller} controller"),
             Need::Overlay => f.write_str("overlayfs"),
+            Need::RootlessOverlay => f.write_str("overlayfs in a user namespace"),
             Need::Seccomp => f.write_str("seccomp filters"),
             Need::Program(name) => write!(f, "the program {name}"),
         }
@@ -84,12 +87,8 @@ impl Need {
                 mode.enter()?;
                 unshare(&[kind])
             }),
-            Need::Overlay => trial::attempt(|| {
-                mode.enter()?;
-                ["lower", "upper", "work", "merged"].iter().try_for_each(fs::mkdir)?;
-                let options = "lowerdir=lower,upperdir=upper,workdir=work";
-                mount("overlay", "merged", "overlay", Flags::empty(), options)
-            }),
+            Need::Overlay => trial::attempt(|| mount_overlay(mode)),
+            Need::RootlessOverlay => trial::attempt(|| mount_overlay(Mode::of_user())),
             Need::Seccomp => trial::attempt(|| {
                 process::set_no_new_privs()?;
                 Filter::allowing(["write", "exit_group", "close"]).install()
@@ -97,6 +96,12 @@ impl Need {
         };
         tried.map_or_else(|error| Finding::Missing(explain(&error)), |()| Finding::Met)
     }
+}
+
+fn mount_overlay(mode: Mode) -> kernel::Result<()> {
+    mode.enter()?;
+    ["lower", "upper", "work", "merged"].iter().try_for_each(fs::mkdir)?;
+    mount("overlay", "merged", "overlay", Flags::empty(), "lowerdir=lower,upperdir=upper,workdir=work")
 }
 
 fn kernel_at_least(release: &str, wanted: (u32, u32)) -> Finding {
@@ -118,8 +123,16 @@ fn program(name: &'static str) -> Finding {
     }
     Finding::Missing(Refusal::new(
         format!("the program {name} is not on PATH"),
-        format!("install it, for example: sudo apt install {name}"),
+        format!("install it, on Debian: sudo apt install {}", package(name)),
     ))
+}
+
+/// The package that has a program, on Debian and on Fedora.
+fn package(program: &str) -> &str {
+    match program {
+        "mount" | "nsenter" | "unshare" => "util-linux",
+        other => other,
+    }
 }
 
 fn usable(machine: &Machine, controller: Controller) -> Finding {
