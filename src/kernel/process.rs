@@ -185,6 +185,8 @@ pub fn execve(program: &str, argv: &[&str], env: &[&str]) -> Error {
     last_call("execve", args, || {
         let attempt = || {
             let path = CString::new(program).map_err(|_| Errno::EINVAL)?;
+            // Rust's programs ignore SIGPIPE, and what is ignored stays so across execve: not for others.
+            raw::default_signals(&[Signal::SIGPIPE])?;
             unistd::execve(&path, &strings(argv)?, &strings(env)?)
         };
         match attempt() {
