@@ -1,15 +1,16 @@
 //! The container: every mechanism in its order, from `clone` to `execve`.
 
+mod inside;
 mod lab;
 
 use std::path::Path;
 
-use crate::container::{devices, image, masks, profile, root};
+use crate::container::{image, masks};
 use crate::event::{kernel_doc, man};
-use crate::kernel::cgroup::{Controller, Hierarchies, Layout, MEMORY_MAX, PIDS_MAX};
-use crate::kernel::namespace::{Kind, unshare};
-use crate::kernel::process::{Clone3, Ended, Sig, kill, set_no_new_privs};
-use crate::kernel::{Errno, Refused, capability, fs, mount, net, uts};
+use crate::kernel::cgroup::{Controller, MEMORY_MAX, PIDS_MAX};
+use crate::kernel::fs;
+use crate::kernel::namespace::Kind;
+use crate::kernel::process::{Clone3, Ended, Sig, kill};
 use crate::machine::Need;
 use crate::probe::Reading;
 use crate::probe::cgroup::control;
@@ -58,45 +59,6 @@ fn run(stage: &mut Stage) -> Result<()> {
     lesser_root(stage, &mut container)?;
     a_real_shell(stage, &mut container, &mut shell, limits.as_ref())?;
     the_end(stage, container, limits)
-}
-
-// ANCHOR: inside
-/// The container's own part, in the order in which every runtime does it. Each `hold` lets the host look.
-fn inside(inside: &mut Stage, shell: &Program) -> Result<()> {
-    // After the cgroup was joined: the group becomes the root of what can be seen.
-    unshare(&[Kind::Cgroup])?;
-    inside.hold()?;
-
-    mount::make_private("/")?;
-    root::mount_layers(Path::new("tiny"), Path::new("upper"), Path::new("work"), Path::new("merged"))?;
-    root::enter(Path::new("merged"))?;
-    inside
-        .check("the host's files are still there, at /old")
-        .saw((Path::new("/old/tmp").is_dir(), "/old"))?;
-    inside.hold()?;
-
-    devices::mount_proc()?;
-    devices::mount_sys(layout())?;
-    devices::populate_dev(inside.scene().mode)?;
-    root::forget_old_root()?;
-    inside.depending_on_machine(masks::apply)?;
-    inside.hold()?;
-
-    uts::sethostname(NAME)?;
-    net::loopback_up()?;
-    inside.depending_on_machine(|| capability::bound(capability::DOCKER_DEFAULT))?;
-    capability::capset(capability::DOCKER_DEFAULT)?;
-    set_no_new_privs()?;
-    profile::default_filter().install()?;
-    what_root_may_not(inside)?;
-    inside.hold()?;
-
-    shell.execve("/bin/sh", &["sh"], &["PATH=/bin", "HOME=/root"])
-}
-// ANCHOR_END: inside
-
-fn layout() -> Layout {
-    Hierarchies::detect().map_or(Layout::None, |hierarchies| hierarchies.layout())
 }
 
 // ANCHOR: image
@@ -182,7 +144,7 @@ fn one_clone(stage: &mut Stage, limits: Option<&LessonGroup>, shell: &Program) -
             "Inside and outside read the same boot_id. A container is a process of this kernel which has been
              given other views; a virtual machine would have booted a second one.",
         )?;
-        inside(lane, shell)
+        inside::become_contained(lane, shell)
     };
     let container = match limits {
         Some(group) => stage.child_in(group, "container", clone, body)?,
@@ -312,17 +274,6 @@ fn lesser_root(stage: &mut Stage, container: &mut Child) -> Result<()> {
         &[man("capabilities", 7), man("seccomp", 2), man("prctl", 2)],
     );
     stage.pause("root inside can do little to the machine now")
-}
-
-/// What the host's root may do and this one may not.
-fn what_root_may_not(inside: &Stage) -> Result<()> {
-    let flags = mount::Flags::empty();
-    let refused = mount::mount("tmpfs", "/root", "tmpfs", flags, "").refused();
-    inside.check("it may not mount").expect(Errno::EPERM).saw((refused, "mount()"))?;
-    let refused = uts::sethostname("other").refused();
-    inside.check("it may not change its host name").expect(Errno::EPERM).saw((refused, "sethostname()"))?;
-    let refused = unshare(&[Kind::User]).refused();
-    inside.check("it may not make namespaces").expect(Errno::EPERM).saw((refused, "unshare()"))
 }
 // ANCHOR_END: lesser_root
 
