@@ -95,6 +95,16 @@ impl Stopped {
     }
 }
 
+impl Drop for Stopped {
+    /// A test that has failed leaves nothing behind either.
+    fn drop(&mut self) {
+        if self.director.try_wait().is_ok_and(|status| status.is_none()) {
+            let _ = self.director.kill();
+            let _ = self.director.wait();
+        }
+    }
+}
+
 /// Somebody else on a busy machine may mount something for a moment.
 fn same_host(before: &Host, when: &str) {
     let started = Instant::now();
