@@ -1,0 +1,17 @@
+//! The interactive run, through a real pseudo-terminal: keys go in, and what counts is what the screen shows.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod lesson;
+mod screen;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if !common::has_tool("setsid", "the terminal tests") {
+        return common::run(vec![]);
+    }
+    common::run(lesson::trials())
+}

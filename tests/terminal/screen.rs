@@ -1,0 +1,202 @@
+//! The program under test at a pseudo-terminal, and what its screen shows.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use nix::pty::{Winsize, openpty};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::termios::{Termios, tcgetattr};
+use nix::unistd::Pid;
+
+use crate::common::{GLASSBOX, Home, eventually};
+
+pub(crate) const ENTER: &str = "\r";
+pub(crate) const DOWN: &str = "\x1b[B";
+pub(crate) const UP: &str = "\x1b[A";
+pub(crate) const ESCAPE: &str = "\x1b";
+pub(crate) const CTRL_C: &str = "\x03";
+/// The last word of the prompt at a pause.
+pub(crate) const PROMPT: &str = "[q]uit";
+/// What stands before the entry of a menu that Enter takes.
+pub(crate) const CURSOR: &str = "❯";
+
+const ROWS: u16 = 60;
+
+/// The session's leader stays until the end of the test: the terminal's settings, which the test wants to
+/// see, are lost with it. As in a login shell, keys that end a program do not end the leader.
+const LEADER: &str = r#"
+    trap : INT TERM HUP QUIT
+    sh -c 'echo $$ > "$0/pid.new"; mv "$0/pid.new" "$0/pid"; exec "$@"' "$@"
+    echo $? > "$1/code.new"; mv "$1/code.new" "$1/code"
+    exec sleep 1000000"#;
+
+/// What has been written to the terminal so far.
+struct Seen {
+    raw: Vec<u8>,
+    parser: vt100::Parser,
+}
+
+/// A terminal, and the program that it is the controlling terminal of.
+pub(crate) struct Screen {
+    leader: Child,
+    /// Where a person would sit. Closing it is closing the window.
+    keyboard: Option<File>,
+    /// The program's side, kept open so that the settings can be looked at.
+    line: OwnedFd,
+    before: Termios,
+    seen: Arc<Mutex<Seen>>,
+    /// How much of the output has been looked at.
+    mark: usize,
+    notes: tempfile::TempDir,
+}
+
+impl Screen {
+    /// Start the program with these arguments and this home.
+    pub(crate) fn start<const N: usize>(home: &Home, columns: u16, args: [&str; N]) -> Self {
+        Self::start_with(home, columns, args, &[])
+    }
+
+    /// The same with more in its environment.
+    pub(crate) fn start_with<const N: usize>(
+        home: &Home,
+        columns: u16,
+        args: [&str; N],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let size = Winsize { ws_row: ROWS, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        let pty = openpty(Some(&size), None).unwrap();
+        let before = tcgetattr(&pty.slave).unwrap();
+        let notes = tempfile::tempdir().unwrap();
+        let side = || Stdio::from(pty.slave.try_clone().unwrap());
+        let mut command: Command = home.command("setsid");
+        command.args(["--ctty", "sh", "-c", LEADER, "leader"]).arg(notes.path()).arg(GLASSBOX).args(args);
+        command.env("TERM", "xterm-256color").envs(environment.iter().copied());
+        let leader = command.stdin(side()).stdout(side()).stderr(side()).spawn().unwrap();
+        let keyboard = File::from(pty.master);
+        let parser = vt100::Parser::new(ROWS, columns, 0);
+        let seen = Arc::new(Mutex::new(Seen { raw: vec![], parser }));
+        let (mut output, theirs) = (keyboard.try_clone().unwrap(), Arc::clone(&seen));
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(length @ 1..) = output.read(&mut buffer) {
+                let mut seen = theirs.lock().unwrap();
+                seen.raw.extend_from_slice(&buffer[..length]);
+                seen.parser.process(&buffer[..length]);
+            }
+        });
+        Self { leader, keyboard: Some(keyboard), line: pty.slave, before, seen, mark: 0, notes }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap()
+    }
+
+    /// What a person sees now.
+    pub(crate) fn text(&self) -> String {
+        self.seen().parser.screen().contents()
+    }
+
+    /// Whether the cursor can be seen.
+    pub(crate) fn has_cursor(&self) -> bool {
+        !self.seen().parser.screen().hide_cursor()
+    }
+
+    /// Every byte that was written so far.
+    pub(crate) fn raw(&self) -> String {
+        String::from_utf8_lossy(&self.seen().raw).into_owned()
+    }
+
+    /// Wait for text that was not there when this was called last.
+    pub(crate) fn wait_for(&mut self, text: &str) {
+        self.wait_for_one_of(&[text]);
+    }
+
+    /// Wait for the first of several texts; says which of them came.
+    pub(crate) fn wait_for_one_of<'a>(&mut self, texts: &[&'a str]) -> &'a str {
+        let mut found = None;
+        let look = |found: &mut Option<(usize, &'a str)>| {
+            let seen = self.seen();
+            let place = |text: &&'a str| {
+                let new = &seen.raw[self.mark..];
+                let at = new.windows(text.len()).position(|window| window == text.as_bytes())?;
+                Some((self.mark + at + text.len(), *text))
+            };
+            *found = texts.iter().filter_map(place).min();
+            found.is_some()
+        };
+        let hope = std::panic::AssertUnwindSafe(|| eventually(format!("{texts:?}"), || look(&mut found)));
+        if std::panic::catch_unwind(hope).is_err() {
+            panic!("waited in vain for {texts:?} on\n{}", self.text());
+        }
+        let (end, text) = found.unwrap();
+        self.mark = end;
+        text
+    }
+
+    /// Press keys.
+    pub(crate) fn press(&mut self, keys: &str) {
+        self.keyboard.as_mut().unwrap().write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Wait for the prompt of a pause, then press keys.
+    pub(crate) fn at_prompt(&mut self, keys: &str) {
+        self.wait_for(PROMPT);
+        self.press(keys);
+    }
+
+    /// Wait for a menu or a question, then take the entry with this number: 0 is the one that it offers.
+    pub(crate) fn choose(&mut self, down: usize) {
+        self.wait_for(CURSOR);
+        for _ in 0..down {
+            self.press(DOWN);
+            self.wait_for(CURSOR);
+        }
+        self.press(ENTER);
+    }
+
+    /// Close the window.
+    pub(crate) fn close(&mut self) {
+        self.keyboard = None;
+    }
+
+    /// The program's number.
+    pub(crate) fn pid(&self) -> Pid {
+        let file = self.notes.path().join("pid");
+        eventually("the program has a number", || file.exists());
+        Pid::from_raw(std::fs::read_to_string(file).unwrap().trim().parse().unwrap())
+    }
+
+    /// Send the program a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).unwrap();
+    }
+
+    /// Wait until the program has ended; its exit code as a shell sees it.
+    pub(crate) fn exit_code(&self) -> i32 {
+        let file = self.notes.path().join("code");
+        eventually(format!("the program ends, its screen shows\n{}", self.text()), || file.exists());
+        std::fs::read_to_string(file).unwrap().trim().parse().unwrap()
+    }
+
+    /// The program ends with this code, and leaves the terminal and the state directory as they have to be.
+    pub(crate) fn ends_with(&self, code: i32, home: &Home) {
+        assert_eq!(self.exit_code(), code, "exit code of a program that showed\n{}", self.text());
+        assert_eq!(home.ledgers(), Vec::<std::path::PathBuf>::new(), "ledgers are left");
+        if self.keyboard.is_some() {
+            assert!(tcgetattr(&self.line).unwrap() == self.before, "the terminal has other settings now");
+            eventually("the cursor is to be seen again", || self.has_cursor());
+        }
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.close();
+        // The leader does not end by itself; glassbox ends when its terminal is gone.
+        let _ = self.leader.kill();
+        let _ = self.leader.wait();
+    }
+}
