@@ -9,11 +9,14 @@ use crate::screen::{CTRL_C, ENTER, PROMPT, Screen};
 /// In the order in which the lesson `pid` asks: how far down the menu the truth is.
 const TRUTHS: [usize; 6] = [0, 0, 0, 2, 0, 0];
 
+/// What it shows, and how.
+type Case = (&'static str, fn(u16));
+
 pub(crate) fn trials() -> Vec<Trial> {
     if !runs("pid", "the interactive run") {
         return vec![];
     }
-    let cases: [(&str, fn(u16)); 8] = [
+    let cases: [Case; 8] = [
         ("predict right", predict_right),
         ("predict wrong", predict_wrong),
         ("why", why),
@@ -23,7 +26,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("resume", resume),
         ("to the end", to_the_end),
     ];
-    let at = |(name, case): (&'static str, fn(u16))| {
+    let at = |(name, case): Case| {
         [80, 60].map(|columns| trial(format!("{name} at {columns}"), move || case(columns)))
     };
     cases.into_iter().flat_map(at).collect()

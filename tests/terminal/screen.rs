@@ -1,11 +1,12 @@
 //! The program under test at a pseudo-terminal, and what its screen shows.
 
+use std::cell::{Ref, RefCell};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard};
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{Termios, tcgetattr};
@@ -47,7 +48,7 @@ pub(crate) struct Screen {
     /// The program's side, kept open so that the settings can be looked at.
     line: OwnedFd,
     before: Termios,
-    seen: Arc<Mutex<Seen>>,
+    seen: RefCell<Seen>,
     /// How much of the output has been looked at.
     mark: usize,
     notes: tempfile::TempDir,
@@ -75,23 +76,22 @@ impl Screen {
         command.args(["--ctty", "sh", "-c", LEADER, "leader"]).arg(notes.path()).arg(GLASSBOX).args(args);
         command.env("TERM", "xterm-256color").envs(environment.iter().copied());
         let leader = command.stdin(side()).stdout(side()).stderr(side()).spawn().unwrap();
+        fcntl(&pty.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
         let keyboard = File::from(pty.master);
-        let parser = vt100::Parser::new(ROWS, columns, 0);
-        let seen = Arc::new(Mutex::new(Seen { raw: vec![], parser }));
-        let (mut output, theirs) = (keyboard.try_clone().unwrap(), Arc::clone(&seen));
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(length @ 1..) = output.read(&mut buffer) {
-                let mut seen = theirs.lock().unwrap();
-                seen.raw.extend_from_slice(&buffer[..length]);
-                seen.parser.process(&buffer[..length]);
-            }
-        });
+        let seen = RefCell::new(Seen { raw: vec![], parser: vt100::Parser::new(ROWS, columns, 0) });
         Self { leader, keyboard: Some(keyboard), line: pty.slave, before, seen, mark: 0, notes }
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap()
+    /// What has been written by now. A terminal that nobody reads from stops its program.
+    fn seen(&self) -> Ref<'_, Seen> {
+        let mut buffer = [0; 4096];
+        let mut seen = self.seen.borrow_mut();
+        while let Some(Ok(length @ 1..)) = self.keyboard.as_ref().map(|mut screen| screen.read(&mut buffer)) {
+            seen.raw.extend_from_slice(&buffer[..length]);
+            seen.parser.process(&buffer[..length]);
+        }
+        drop(seen);
+        self.seen.borrow()
     }
 
     /// What a person sees now.
@@ -177,7 +177,10 @@ impl Screen {
     /// Wait until the program has ended; its exit code as a shell sees it.
     pub(crate) fn exit_code(&self) -> i32 {
         let file = self.notes.path().join("code");
-        eventually(format!("the program ends, its screen shows\n{}", self.text()), || file.exists());
+        eventually(format!("the program ends, its screen shows\n{}", self.text()), || {
+            drop(self.seen());
+            file.exists()
+        });
         std::fs::read_to_string(file).unwrap().trim().parse().unwrap()
     }
 
