@@ -78,11 +78,14 @@ pub(super) fn run(args: &Args) -> Outcome {
 
 fn list_labs(store: &Store) -> Outcome {
     for lesson in lessons::all() {
-        let record = store.load(lesson.id).ok().flatten();
-        let place = match record {
-            Some(Record { passed: true, .. }) => "passed",
-            Some(_) => "started",
-            None => "",
+        let place = match store.load(lesson.id) {
+            Ok(Some(Record { passed: true, solved_for_me: true, .. })) => {
+                "passed, with the reference solution"
+            }
+            Ok(Some(Record { passed: true, .. })) => "passed",
+            Ok(Some(_)) => "started",
+            Ok(None) => "",
+            Err(_) => "damaged",
         };
         println!("  {:<12} {:<5} {:<55} {place}", lesson.id, lesson.lab.kind, lesson.lab.title);
     }
