@@ -38,8 +38,8 @@ pub(super) struct Args {
     #[arg(long)]
     format: Option<Format>,
     /// Begin at this step; those before it are performed without being shown
-    #[arg(long, value_name = "STEP", default_value_t = 1, hide_default_value = true)]
-    from: usize,
+    #[arg(long, value_name = "STEP")]
+    from: Option<usize>,
     /// Put names in place of what differs from run to run: pids, namespaces, times
     #[arg(long, requires = "auto")]
     stable: bool,
@@ -71,9 +71,10 @@ pub(super) fn run(args: &Args) -> Outcome {
             "add --auto to run without questions",
         ));
     }
-    if let Some(lesson) = chosen.iter().find(|lesson| args.from == 0 || args.from > lesson.steps) {
+    let wrong = |from: usize| chosen.iter().find(|lesson| !(1..=lesson.steps).contains(&from));
+    if let Some((from, lesson)) = args.from.and_then(|from| Some((from, wrong(from)?))) {
         return Err(Problem::usage(
-            format!("{} has steps 1 to {}, not {}", lesson.id, lesson.steps, args.from),
+            format!("{} has steps 1 to {}, not {from}", lesson.id, lesson.steps),
             format!("for example --from {}", lesson.steps),
         ));
     }
@@ -86,10 +87,10 @@ pub(super) fn run(args: &Args) -> Outcome {
     }
     let mut tally = Tally::default();
     for lesson in chosen {
-        let ended = if interactive {
-            learn(lesson, &machine, &state, args.from)?
-        } else {
-            rehearse(lesson, &machine, &state, args)?
+        let ended = match machine.verdict(lesson.needs) {
+            _ if !interactive => rehearse(lesson, &machine, &state, args)?,
+            verdict @ Verdict::Cannot(_) => skip(lesson, &verdict, &mut Terminal::new())?,
+            _ => learn(lesson, &machine, &state, begin_at(args, lesson, &state)?)?,
         };
         tally.count(&ended);
         if ended.left == Some(Left::Quit) {
@@ -100,6 +101,13 @@ pub(super) fn run(args: &Args) -> Outcome {
         println!("\n {tally}");
     }
     Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The step to begin with: where the learner left off, if he only says that he wants to go on.
+fn begin_at(args: &Args, lesson: &Lesson, state: &Path) -> Result<usize, Problem> {
+    let goes_on = args.lessons.is_empty() && !args.all;
+    let place = if goes_on { progress(state)?.lesson(lesson.id).step } else { 1 };
+    Ok(args.from.unwrap_or(place).clamp(1, lesson.steps))
 }
 
 fn chosen(args: &Args, state: &Path) -> Result<Vec<&'static Lesson>, Problem> {
@@ -202,7 +210,7 @@ fn rehearse(lesson: &'static Lesson, machine: &Machine, state: &Path, args: &Arg
         (Format::Terminal, _) => Box::new(Terminal::new()),
     };
     let runs = runs(state);
-    match (machine.verdict(lesson.needs), options(machine, &runs, args.from)) {
+    match (machine.verdict(lesson.needs), options(machine, &runs, args.from.unwrap_or(1))) {
         (Verdict::Runs | Verdict::RunsWithoutRoot, Some(mut options)) => {
             options.fault = args.fault.map(|at_pause| Fault { at_pause });
             perform_in(lesson, &options, presenter.as_mut(), &mut Nobody::stopping_at(args.stop_at_pause))
