@@ -45,6 +45,8 @@ fn begin(setting: &mut Setting) -> Result<()> {
     image::build(&root)?;
     fs::create(root.join(MARK), mark)?;
     setting.remember("root", root.display().to_string());
+    let user = if setting.mode().is_rootless() { " --user --map-root-user" } else { "" };
+    setting.remember("unshare", format!("unshare{user}"));
     Ok(())
 }
 
@@ -59,8 +61,9 @@ image that was made for you,
 
   {root}
 
-and its /proc shows its own processes. Tools: unshare(1), chroot(1), mount(8), or a program of yours.
-It must be running when you check. (An ordinary user begins with: unshare --user --map-root-user …)",
+and its /proc shows its own processes. It must be running when you check. Any tools will do: `{unshare}`,
+chroot, mount and hostname, or a program of yours.",
+        unshare = record.value("unshare"),
         seconds = record.value("seconds"),
         name = record.value("hostname"),
         root = record.value("root"),
@@ -80,14 +83,16 @@ fn find(record: &Record) -> Option<u64> {
 fn check(record: &Record, exam: &mut Exam) -> Result<()> {
     let found = find(record);
     let seen = found.map_or("no such process".into(), |pid| format!("process {pid}"));
-    let start = format!("unshare --pid --fork --mount --uts --ipc --net chroot {} sh", record.value("root"));
+    let flags = KINDS.map(|(_, flag)| flag).join(" ");
+    let start = format!("{} {flags} chroot {} sh", record.value("unshare"), record.value("root"));
     exam.claim(format!("`{}` is running", command(record)), found.is_some(), seen, "/proc/*/cmdline")
         .mistake("start it, and leave it running in another terminal or with & at the end")
         .hints([
             "unshare(1) starts a program in new namespaces, chroot(1) with another root".into(),
             format!("begin with: {start}"),
             format!(
-                "in that shell: mount -t proc proc /proc; echo NAME > /proc/sys/kernel/hostname; exec {}",
+                "in that shell: mount -t proc proc /proc; hostname {}; exec {}",
+                record.value("hostname"),
                 command(record)
             ),
         ]);
@@ -128,8 +133,9 @@ fn check_hostname(record: &Record, exam: &mut Exam, pid: u64) {
         .mistake("the host name of its UTS namespace is another one")
         .hints([
             "a new UTS namespace begins with the host's name: set it inside".to_string(),
-            "with hostname(1), or by writing to /proc/sys/kernel/hostname when /proc is mounted".to_string(),
-            format!("inside, before sleep: echo {wanted} > /proc/sys/kernel/hostname"),
+            "hostname(1) does it; the file /proc/sys/kernel/hostname is for the host's root alone"
+                .to_string(),
+            format!("inside, before sleep: hostname {wanted}"),
         ]);
 }
 

@@ -66,16 +66,13 @@ fn check(record: &Record, exam: &mut Exam) -> Result<()> {
         Some(_) => "the process has this number in none of its namespaces",
     };
     let seen = answer.map_or("no answer".into(), |answer| format!("your answer {answer}"));
-    exam.claim("its number in the innermost namespace", right, seen, format!("/proc/{pid}/status NSpid"))
-        .mistake(mistake)
-        .hints([
-            format!(
-                "a process's name is in /proc/PID/comm: grep -l {} /proc/[0-9]*/comm",
-                record.value("name")
-            ),
-            "a process has one number for each namespace that sees it, and the kernel lists them all".into(),
-            format!("grep NSpid /proc/{pid}/status: the last number is the innermost"),
-        ]);
+    // Where that is, is part of the question.
+    let source = if right { format!("/proc/{pid}/status NSpid") } else { "/proc/PID/status NSpid".into() };
+    exam.claim("its number in the innermost namespace", right, seen, source).mistake(mistake).hints([
+        format!("a process's name is in /proc/PID/comm: grep -l {} /proc/[0-9]*/comm", record.value("name")),
+        "a process has one number for each namespace that sees it, and the kernel lists them all".into(),
+        format!("grep NSpid /proc/{pid}/status: the last number is the innermost"),
+    ]);
     Ok(())
 }
 

@@ -4,11 +4,11 @@ use crate::{Attempts, Right, Wrong};
 
 pub(crate) const ATTEMPTS: Attempts = Attempts {
     lab: "container",
-    tools: &["unshare", "chroot", "mount"],
+    tools: &["unshare", "chroot", "mount", "hostname"],
     prelude: "
         own='--pid --fork --mount --uts --ipc --net'
         proc='mount -t proc proc /proc'
-        named=\"echo $hostname > /proc/sys/kernel/hostname\"",
+        named=\"hostname $hostname\"",
     wrong: &[
         Wrong {
             what: "ended before the check",
@@ -43,7 +43,7 @@ pub(crate) const ATTEMPTS: Attempts = Attempts {
         },
         Wrong {
             what: "no /proc",
-            script: "$unshare $own sh -c \"hostname $hostname || $named; exec chroot $root sleep $seconds\" &",
+            script: "$unshare $own sh -c \"$named; exec chroot $root sleep $seconds\" &",
             claim: "its /proc shows its own processes",
             says: "it has no /proc",
         },
@@ -59,6 +59,12 @@ pub(crate) const ATTEMPTS: Attempts = Attempts {
         Right {
             what: "unshare and chroot",
             script: "$unshare $own chroot $root sh -c \"$proc; $named; exec sleep $seconds\" &",
+        },
+        Right {
+            what: "the host name by its file",
+            script: "[ -w /proc/sys/kernel/hostname ] || { echo 'only root writes that file' >&2; exit 77; }
+                $unshare $own chroot $root \\
+                sh -c \"$proc; echo $hostname > /proc/sys/kernel/hostname; exec sleep $seconds\" &",
         },
         Right {
             what: "a shell that stays number 1, /proc mounted from outside of the root",
