@@ -1,7 +1,7 @@
 //! A container with glass walls.
 //!
 //! ```text
-//! cli ─▶ lessons ─▶ stage, lab, container ─▶ machine, trace ─▶ kernel, probe
+//! cli ─▶ lessons ─▶ stage ─▶ lab ─▶ error ─▶ container ─▶ trace ─▶ machine ─▶ probe ─▶ kernel
 //! ```
 //! Modules depend one way, from the left to the right. What a lesson shows is a stream of [`event`]s, which
 //! [`present`] lays out for the terminal, a pipe, a program, or the book.
@@ -9,6 +9,7 @@
 pub mod book;
 pub mod cli;
 pub mod container;
+pub mod error;
 pub mod event;
 pub mod kernel;
 pub mod lab;

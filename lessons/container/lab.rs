@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::container::{devices, image};
+use crate::error::Result;
 use crate::kernel::mount::make_private;
 use crate::kernel::namespace::{Kind as Namespace, map_self_to_root};
 use crate::kernel::process::Clone3;
@@ -11,7 +12,6 @@ use crate::lab::{Exam, Kind, Lab, Record, Setting, ask_inside, lasting, program}
 use crate::machine::{Machine, Mode, Need};
 use crate::probe;
 use crate::probe::process::{command_line, listed, namespace, status};
-use crate::stage::Result;
 use crate::trace::Ledger;
 
 pub(super) const LAB: Lab = Lab {

@@ -95,8 +95,7 @@ fn limits_first(stage: &mut Stage) -> Result<Option<LessonGroup>> {
     let group = match stage.cgroup("container", &[Controller::Memory, Controller::Pids]) {
         Ok(group) => group,
         Err(error) => {
-            let hint = crate::machine::hint_for(&error).unwrap_or_default();
-            stage.skip("limits of memory and processes", error, &hint);
+            stage.skip("limits of memory and processes", &error, &error.hint());
             stage.pause("the container will do without limits")?;
             return Ok(None);
         }

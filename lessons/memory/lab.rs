@@ -1,5 +1,6 @@
 //! Do: a cgroup with a memory limit, and a process in it.
 
+use crate::error::Result;
 use crate::kernel::cgroup::{
     Control, Controller, Group, MEMORY_MAX, MEMORY_PEAK, MEMORY_PROCS, MEMORY_SOFT, Place,
 };
@@ -7,7 +8,6 @@ use crate::lab::{Exam, Kind, Lab, Record, Setting, lasting};
 use crate::machine::Need;
 use crate::probe::cgroup::{control, hierarchies};
 use crate::probe::process::comm;
-use crate::stage::Result;
 use crate::trace::{Ledger, Trace};
 
 pub(super) const LAB: Lab = Lab {

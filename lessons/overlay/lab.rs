@@ -1,5 +1,6 @@
 //! Fix: an overlay whose layers are in the wrong order.
 
+use crate::error::Result;
 use crate::kernel::mount::{Flags, UmountFlags, mount, umount2};
 use crate::kernel::{Pid, fs};
 use crate::lab::{Exam, Kind, Lab, Record, Setting, inside};
@@ -7,7 +8,6 @@ use crate::machine::Need;
 use crate::probe::file;
 use crate::probe::files::{kind, listing};
 use crate::probe::process::{mount_access, mounted};
-use crate::stage::Result;
 use crate::trace::Ledger;
 
 pub(super) const LAB: Lab = Lab {

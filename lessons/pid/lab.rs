@@ -1,11 +1,11 @@
 //! Find: a process, and its number in a namespace that is not yours.
 
+use crate::error::Result;
 use crate::kernel::namespace::Kind as Namespace;
 use crate::kernel::process::{Clone3, set_name};
 use crate::lab::{Exam, Kind, Lab, Record, Setting, resident};
 use crate::machine::Need;
 use crate::probe::process::{comm, listed, status};
-use crate::stage::Result;
 use crate::trace::Ledger;
 
 pub(super) const LAB: Lab = Lab {

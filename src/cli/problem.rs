@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::error::Error;
 use crate::machine::Refusal;
-use crate::stage;
 
 /// A problem to be told to the user.
 #[derive(Debug)]
@@ -34,9 +34,8 @@ impl Problem {
     }
 
     /// A lab's scene that could not be set, or an examination that could not be made.
-    pub(crate) fn stage(what: &str, error: &stage::Error) -> Self {
-        let hint = crate::machine::hint_for(error).unwrap_or_default();
-        Self { message: format!("{what}: {error}"), hint, code: 1 }
+    pub(crate) fn stage(what: &str, error: &Error) -> Self {
+        Self { message: format!("{what}: {error}"), hint: error.hint(), code: 1 }
     }
 
     /// Whoever read our output has had enough, as in `glassbox list | head`: nothing to be told.

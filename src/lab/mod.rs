@@ -11,8 +11,8 @@ pub use exam::{Exam, Item};
 pub use record::{Record, Store};
 pub use scene::{Setting, ask_inside, inside, lasting, program, resident, solve, start, stop};
 
+use crate::error::Result;
 use crate::machine::Need;
-use crate::stage::Result;
 use crate::trace::Ledger;
 
 /// What a lab asks for.

@@ -10,13 +10,13 @@ use std::path::PathBuf;
 
 use super::Lab;
 use super::record::{Record, Store, boot_id};
+use crate::error::{Error, Result, doing};
 use crate::kernel::namespace::setns;
 use crate::kernel::process::{Clone3, Sig, execve, wait4};
 use crate::kernel::{Pid, raw};
 use crate::machine::Mode;
 use crate::probe;
-use crate::stage::{Error, Result, RunId};
-use crate::trace::{Identity, Ledger, Trace};
+use crate::trace::{Identity, Ledger, RunId, Trace};
 
 /// A scene that is being set.
 pub struct Setting {
@@ -49,7 +49,7 @@ impl Setting {
 
     /// What is going to be removed by `lab reset`.
     pub fn note(&self, trace: &Trace) -> Result<()> {
-        io("writing the lab's ledger", self.ledger.note(trace))
+        doing("writing the lab's ledger", self.ledger.note(trace))
     }
 
     /// With which powers the scene is set.
@@ -66,7 +66,7 @@ impl Setting {
     pub fn directory(&mut self) -> Result<PathBuf> {
         let dir = self.store.scene_dir(&self.record.lab);
         self.note(&Trace::Directory(dir.clone()))?;
-        io("making the scene's directory", std::fs::create_dir_all(&dir))?;
+        doing("making the scene's directory", std::fs::create_dir_all(&dir))?;
         Ok(dir)
     }
 
@@ -88,13 +88,13 @@ impl Setting {
 pub fn lasting(ledger: &Ledger, work: impl FnOnce() -> Result<()>) -> Result<Pid> {
     let (reader, writer) = pipe()?;
     let forked = raw::fork().map_err(io::Error::from);
-    let Some(pid) = io("making a process", forked)? else {
+    let Some(pid) = doing("making a process", forked)? else {
         drop(reader);
-        stay(writer, io("leaving the terminal", detach()).and_then(|()| work()))
+        stay(writer, doing("leaving the terminal", detach()).and_then(|()| work()))
     };
     drop(writer);
     if let Some(identity) = Identity::of(pid) {
-        io("writing the lab's ledger", ledger.note(&Trace::Process(identity)))?;
+        doing("writing the lab's ledger", ledger.note(&Trace::Process(identity)))?;
     }
     report(reader).map(|()| pid)
 }
@@ -103,7 +103,7 @@ pub fn lasting(ledger: &Ledger, work: impl FnOnce() -> Result<()>) -> Result<Pid
 pub fn inside(pid: Pid, work: impl FnOnce() -> Result<()>) -> Result<()> {
     let (reader, writer) = pipe()?;
     let forked = raw::fork().map_err(io::Error::from);
-    let Some(visitor) = io("making a process", forked)? else {
+    let Some(visitor) = doing("making a process", forked)? else {
         drop(reader);
         let entered = setns(pid, &probe::process::other_namespaces(pid));
         let told = tell(writer, entered.map_err(Error::from).and_then(|()| work()));
@@ -119,9 +119,9 @@ pub fn inside(pid: Pid, work: impl FnOnce() -> Result<()>) -> Result<()> {
 pub fn ask_inside(pid: Pid, work: impl FnOnce() -> Result<String>) -> Result<String> {
     let (reader, writer) = pipe()?;
     let (reader, writer) = (File::from(reader), File::from(writer));
-    let told = inside(pid, || io("answering from inside", (&writer).write_all(work()?.as_bytes())));
+    let told = inside(pid, || doing("answering from inside", (&writer).write_all(work()?.as_bytes())));
     drop(writer);
-    told.and_then(|()| io("asking inside", io::read_to_string(reader)))
+    told.and_then(|()| doing("asking inside", io::read_to_string(reader)))
 }
 
 /// Make a process that does `work`, then becomes another program. It is ended together with its maker.
@@ -130,23 +130,19 @@ pub fn program(clone: Clone3, work: impl FnOnce() -> Result<()>, path: &str, arg
     let Some(pid) = clone.call(None)? else {
         drop(reader);
         let armed = raw::set_parent_death_signal(Some(Sig::SIGKILL)).map_err(io::Error::from);
-        let done = io("prctl(PR_SET_PDEATHSIG)", armed).and_then(|()| work());
+        let done = doing("prctl(PR_SET_PDEATHSIG)", armed).and_then(|()| work());
         let failed = done.map_or_else(|error| error, |()| execve(path, argv, &["PATH=/bin"]).into());
         let _ = write!(File::from(writer), "{failed}");
         raw::exit_now(1)
     };
     drop(writer);
     // The pipe is closed by execve: nothing was written if that succeeded.
-    let report = io("starting a program", io::read_to_string(File::from(reader)))?;
+    let report = doing("starting a program", io::read_to_string(File::from(reader)))?;
     if report.is_empty() { Ok(pid) } else { Err(Error::Lesson(report)) }
 }
 
 fn pipe() -> Result<(OwnedFd, OwnedFd)> {
-    io("making a pipe", nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(io::Error::from))
-}
-
-fn io<T>(what: &str, result: io::Result<T>) -> Result<T> {
-    result.map_err(|why| Error::Io { what: what.into(), why })
+    doing("making a pipe", nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(io::Error::from))
 }
 
 /// A session of its own, and no hand on the terminal.
@@ -161,32 +157,32 @@ fn detach() -> io::Result<()> {
 
 /// Set the scene of a lab, in place of one that may be there.
 pub fn start(lab: &Lab, id: &str, store: &Store, mode: Mode) -> Result<Record> {
-    let left = io("clearing the old scene away", store.forget(id))?;
+    let left = doing("clearing the old scene away", store.forget(id))?;
     if !left.is_empty() {
         let why = io::Error::other(left.join("; "));
         return Err(Error::Io { what: "clearing the old scene away".into(), why });
     }
-    io("making the labs directory", std::fs::create_dir_all(store.dir()))?;
-    let ledger = io("writing the lab's ledger", Ledger::begin(store.dir(), id))?;
+    doing("making the labs directory", std::fs::create_dir_all(store.dir()))?;
+    let ledger = doing("writing the lab's ledger", Ledger::begin(store.dir(), id))?;
     let record = Record { lab: id.into(), boot_id: boot_id(), ..Record::default() };
     let mut setting = Setting { record, store: store.clone(), ledger, mode };
-    let begun =
-        (lab.begin)(&mut setting).and_then(|()| io("keeping the lab's record", store.save(&setting.record)));
+    let begun = (lab.begin)(&mut setting)
+        .and_then(|()| doing("keeping the lab's record", store.save(&setting.record)));
     if begun.is_err() {
-        io("clearing the scene away", store.forget(id))?;
+        doing("clearing the scene away", store.forget(id))?;
     }
     begun.map(|()| setting.record)
 }
 
 /// Do what a lab asks for, as its reference does it; returns the answer to its question.
 pub fn solve(lab: &Lab, record: &Record, store: &Store) -> Result<Option<String>> {
-    let ledger = io("writing the lab's ledger", Ledger::resume(&store.ledger(&record.lab)))?;
+    let ledger = doing("writing the lab's ledger", Ledger::resume(&store.ledger(&record.lab)))?;
     (lab.solve)(record, &ledger)
 }
 
 /// Take a scene down; returns what could not be removed.
 pub fn stop(id: &str, store: &Store) -> Result<Vec<String>> {
-    io("clearing the scene away", store.forget(id))
+    doing("clearing the scene away", store.forget(id))
 }
 
 /// Make a process of the scene: it does `work`, then stays until it is ended. Returns when the work is done.
@@ -197,7 +193,7 @@ pub fn resident(clone: Clone3, work: impl FnOnce() -> Result<()>) -> Result<Pid>
     let Some(pid) = clone.call(None)? else {
         drop(reader);
         let armed = raw::set_parent_death_signal(Some(Sig::SIGKILL)).map_err(io::Error::from);
-        let done = io("prctl(PR_SET_PDEATHSIG)", armed).and_then(|()| work());
+        let done = doing("prctl(PR_SET_PDEATHSIG)", armed).and_then(|()| work());
         stay(writer, done)
     };
     drop(writer);
@@ -228,7 +224,7 @@ const END: char = '\0';
 fn report(reader: OwnedFd) -> Result<()> {
     let mut report = vec![];
     let read = BufReader::new(File::from(reader)).read_until(END as u8, &mut report);
-    io("waiting for the scene", read)?;
+    doing("waiting for the scene", read)?;
     match report.split_last() {
         Some((end, [])) if *end == END as u8 => Ok(()),
         Some((_, text)) => Err(Error::Lesson(String::from_utf8_lossy(text).into_owned())),

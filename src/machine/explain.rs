@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use crate::kernel::cgroup::{Missing, Version};
 use crate::kernel::{self, Errno};
-use crate::stage::Error;
 
 /// A refusal, explained.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -80,7 +79,7 @@ pub fn user_namespace_policy() -> Vec<(String, String)> {
 }
 
 /// Explain a call that was refused while the stage was set or a need was tried.
-pub(super) fn explain(error: &kernel::Error) -> Refusal {
+pub fn explain(error: &kernel::Error) -> Refusal {
     let about_namespaces = matches!(error.call, "unshare" | "clone3" | "write" | "open" | "mount");
     let denied = matches!(error.errno, Errno::EPERM | Errno::EACCES | Errno::ENOSPC | Errno::EINVAL);
     let ordinary = !nix::unistd::geteuid().is_root();
@@ -133,22 +132,5 @@ impl From<&Missing> for Refusal {
             }
         };
         Refusal::new(missing.to_string(), hint)
-    }
-}
-
-/// What to do about a failed lesson, if that is known.
-pub fn hint_for(error: &Error) -> Option<String> {
-    match error {
-        Error::Kernel(error) if error.errno == Errno::ENOSPC && error.call != "unshare" => {
-            Some("the file system in memory is full: free some memory, and try again".into())
-        }
-        Error::Kernel(error) => Some(explain(error).hint),
-        Error::Cgroup(missing) => Some(Refusal::from(missing).hint),
-        Error::Image(image) => Some(image.hint()),
-        Error::Unreadable(_) | Error::Io { .. } => {
-            Some("`glassbox doctor` shows what this machine allows".into())
-        }
-        Error::Lesson(_) => Some("this is a fault of glassbox: please report it".into()),
-        Error::Claim(_) | Error::Lane { .. } => None,
     }
 }

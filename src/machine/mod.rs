@@ -7,7 +7,7 @@ mod mode;
 mod need;
 mod trial;
 
-pub use explain::{Refusal, hint_for, user_namespace_policy};
+pub use explain::{Refusal, explain, user_namespace_policy};
 pub use mode::Mode;
 pub use need::{Finding, Need, Verdict};
 

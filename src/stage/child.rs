@@ -10,8 +10,8 @@ use std::rc::Rc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::channel::{Channel, Message, retry};
-use super::error::doing;
 use super::{Error, Result, Stage};
+use crate::error::doing;
 use crate::event::Body;
 use crate::kernel::cgroup::Group;
 use crate::kernel::process::{Clone3, Ended, Sig};
@@ -114,8 +114,7 @@ impl Stage {
             Ok(Err(error)) => error,
             Err(_panic) => Error::Lesson("glassbox itself has a fault: see the panic message above".into()),
         };
-        let hint = crate::machine::hint_for(&failed).unwrap_or_default();
-        self.show(Body::Failed { error: failed.to_string(), hint });
+        self.show(Body::Failed { error: failed.to_string(), hint: failed.hint() });
         1
     }
 

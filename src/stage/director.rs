@@ -8,10 +8,10 @@ use nix::sys::wait::{WaitStatus, waitpid};
 
 use super::audience::{Audience, Ended, Left, Moment, Options, Presenter, Wish};
 use super::channel::{Answer, Channel, Message, Received, retry};
-use super::{Lesson, RunId, Scene, event, interrupt, performer};
+use super::{Lesson, Scene, event, interrupt, performer};
 use crate::event::{Body, Call};
 use crate::kernel::{Pid, raw};
-use crate::trace::{Identity, Ledger, Trace, janitor::Janitor};
+use crate::trace::{Identity, Ledger, RunId, Trace, janitor::Janitor};
 
 /// Perform a lesson. Returns after everything that it made has been removed.
 pub fn perform(

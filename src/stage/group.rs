@@ -2,7 +2,8 @@
 
 use std::ops::Deref;
 
-use super::{Result, Stage, error::doing};
+use super::{Result, Stage};
+use crate::error::doing;
 use crate::kernel::cgroup::{Controller, Group, Hierarchies};
 use crate::trace::Trace;
 

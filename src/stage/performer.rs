@@ -5,12 +5,12 @@ use std::os::fd::AsRawFd;
 use std::rc::Rc;
 
 use super::channel::Channel;
-use super::error::doing;
-use super::{Error, Lesson, Result, RunId, Stage};
+use super::{Error, Lesson, Result, Stage};
+use crate::error::doing;
 use crate::kernel::process::Sig;
 use crate::kernel::{fs, raw};
 use crate::machine::Mode;
-use crate::trace::{Ledger, Trace};
+use crate::trace::{Ledger, RunId, Trace};
 
 /// What does not change while a lesson runs.
 pub struct Scene {

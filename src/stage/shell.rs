@@ -53,7 +53,7 @@ fn become_shell(pid: Pid) -> ! {
 /// A PID namespace is entered by children only: join, then make the child that becomes the shell.
 fn enter(pid: Pid, kinds: &[Kind]) -> i32 {
     let attempt = || -> super::Result<()> {
-        super::error::doing("resetting signals", interrupt::unguard().map_err(Into::into))?;
+        crate::error::doing("resetting signals", interrupt::unguard().map_err(Into::into))?;
         setns(pid, kinds)?;
         fs::chdir("/")?;
         match Clone3::new().call(None)? {

@@ -7,7 +7,9 @@
 pub mod identity;
 pub mod janitor;
 pub mod ledger;
+mod run;
 pub mod sweep;
 
 pub use identity::Identity;
 pub use ledger::{Ledger, Trace};
+pub use run::RunId;

@@ -1,5 +1,7 @@
-//! Why a lesson could not go on.
+//! Why a lesson or a lab could not go on, and what to do about it.
 
+use crate::kernel::Errno;
+use crate::machine::{Refusal, explain};
 use crate::{kernel, probe};
 
 /// The result of everything a lesson does.
@@ -45,6 +47,23 @@ pub enum Error {
 }
 
 impl Error {
+    /// What to do about it; nothing if the learner has been told already.
+    pub fn hint(&self) -> String {
+        match self {
+            Error::Kernel(error) if error.errno == Errno::ENOSPC && error.call != "unshare" => {
+                "the file system in memory is full: free some memory, and try again".into()
+            }
+            Error::Kernel(error) => explain(error).hint,
+            Error::Cgroup(missing) => Refusal::from(missing).hint,
+            Error::Image(image) => image.hint(),
+            Error::Unreadable(_) | Error::Io { .. } => {
+                "`glassbox doctor` shows what this machine allows".into()
+            }
+            Error::Lesson(_) => "this is a fault of glassbox: please report it".into(),
+            Error::Claim(_) | Error::Lane { .. } => String::new(),
+        }
+    }
+
     /// Whether the learner has been told already what is wrong.
     pub(crate) fn was_shown(&self) -> bool {
         matches!(self, Error::Claim(_) | Error::Lane { .. })
