@@ -4,7 +4,7 @@ use std::io;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
-use nix::sys::wait::{WaitStatus, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 
 use super::audience::{Audience, Ended, Left, Moment, Options, Presenter, Wish};
 use super::channel::{Answer, Channel, Message, Received, retry};
@@ -96,7 +96,9 @@ impl Director<'_> {
                 return Ok(());
             }
         }
-        let status = retry(|| waitpid(performer, None))?;
+        // It stays a zombie until `perform` collects it: until then nobody else can have its number.
+        let ended = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+        let status = retry(|| waitid(Id::Pid(performer), ended))?;
         if self.ended.failed == 0 && status != WaitStatus::Exited(performer, 0) {
             let error = format!("the lesson's own process ended before its time: {status:?}");
             self.show(0, Body::Failed { error, hint: "if you did not end it, please report it".into() })?;
