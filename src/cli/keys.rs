@@ -8,14 +8,12 @@ use dialoguer::console::Term;
 use dialoguer::theme::ColorfulTheme;
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 
+use crate::present::is_dumb;
+use crate::stage::interrupt;
+
 /// Whether somebody sits at a terminal, to read and to type.
 pub(crate) fn has_terminal() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
-}
-
-/// Whether the terminal understands no more than text.
-fn is_dumb() -> bool {
-    std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty())
 }
 
 /// Colour only where it is wanted: a terminal, no `NO_COLOR`, not a dumb one.
@@ -43,8 +41,9 @@ pub(crate) fn choose(prompt: &str, items: &[String], default: usize) -> io::Resu
     if !prompt.is_empty() {
         menu = menu.with_prompt(prompt);
     }
+    interrupt::cursor_will_hide();
     let chosen = menu.interact_on_opt(&Term::stdout());
-    crate::stage::interrupt::restore_terminal();
+    interrupt::restore_terminal();
     chosen.map_err(|error| io::Error::other(error.to_string()))
 }
 

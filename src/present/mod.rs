@@ -15,4 +15,4 @@ pub use jsonl::Jsonl;
 pub use line::{Line, Span, Style};
 pub use plain::Plain;
 pub use render::{Renderer, question};
-pub use terminal::{Terminal, painted};
+pub use terminal::{Terminal, is_dumb, painted};

@@ -1,7 +1,8 @@
 //! For people: colour, bars that move, and prompts. Every mark reads without colour too.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
+use colored::control::SHOULD_COLORIZE;
 use colored::{ColoredString, Colorize};
 
 use super::{Line, Renderer, Style};
@@ -11,8 +12,35 @@ use crate::stage::Presenter;
 /// Writes to a terminal.
 pub struct Terminal {
     renderer: Renderer,
-    /// Whether the last line is an amount that may move again.
-    moving: bool,
+    motion: Motion,
+    /// An amount that may move again, and its bar.
+    moving: Option<Line>,
+}
+
+/// How an amount moves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Motion {
+    /// An escape code clears the line.
+    Escape,
+    /// Where escape codes are unwanted, each bar is written over the one before.
+    Over,
+    /// Not at all: shown when it stands still.
+    Still,
+}
+
+impl Motion {
+    fn here() -> Self {
+        match (io::stdout().is_terminal() && !is_dumb(), SHOULD_COLORIZE.should_colorize()) {
+            (true, true) => Self::Escape,
+            (true, false) => Self::Over,
+            (false, _) => Self::Still,
+        }
+    }
+}
+
+/// Whether the terminal understands no more than text.
+pub fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty())
 }
 
 impl Default for Terminal {
@@ -24,7 +52,31 @@ impl Default for Terminal {
 impl Terminal {
     /// For the beginning of a stream.
     pub fn new() -> Self {
-        Self { renderer: Renderer::new(), moving: false }
+        Self { renderer: Renderer::new(), motion: Motion::here(), moving: None }
+    }
+
+    /// Show a bar in place of the one before.
+    fn shift(&mut self, bar: Line, out: &mut impl Write) -> io::Result<()> {
+        match (self.motion, &self.moving) {
+            (Motion::Still, _) => {}
+            (_, None) => write!(out, "\n{}", painted(&bar))?,
+            (Motion::Escape, Some(_)) => write!(out, "\r\x1b[K{}", painted(&bar))?,
+            (Motion::Over, Some(last)) => {
+                let rest = last.width().saturating_sub(bar.width());
+                write!(out, "\r{}{:rest$}", painted(&bar), "")?;
+            }
+        }
+        self.moving = Some(bar);
+        Ok(())
+    }
+
+    /// The bar stays where it is.
+    fn settle(&mut self, out: &mut impl Write) -> io::Result<()> {
+        match (self.moving.take(), self.motion) {
+            (None, _) => Ok(()),
+            (Some(bar), Motion::Still) => writeln!(out, "\n{}", painted(&bar)),
+            (Some(_), _) => writeln!(out),
+        }
     }
 
     /// How wide the terminal is at this moment.
@@ -47,20 +99,14 @@ impl Presenter for Terminal {
         }
         let mut out = io::stdout().lock();
         let lines = self.renderer.lines(event, Self::width());
-        let moves = matches!(event.body, Body::Gauge { .. });
-        if moves {
-            let Some(bar) = lines.last() else { return Ok(()) };
-            let up = if self.moving { "\r\x1b[K" } else { "\n" };
-            write!(out, "{up}{}", painted(bar))?;
+        if matches!(event.body, Body::Gauge { .. }) {
+            lines.into_iter().next_back().map_or(Ok(()), |bar| self.shift(bar, &mut out))?;
         } else if !lines.is_empty() {
-            if self.moving {
-                writeln!(out)?;
-            }
+            self.settle(&mut out)?;
             for line in &lines {
                 writeln!(out, "{}", painted(line))?;
             }
         }
-        self.moving = moves || (self.moving && lines.is_empty());
         out.flush()
     }
 }

@@ -23,6 +23,9 @@ static ALIVE: AtomicI32 = AtomicI32::new(-1);
 /// Whether Ctrl-C is meant for a program that has the terminal now.
 static DEAF: AtomicBool = AtomicBool::new(false);
 
+/// Whether a menu has hidden the cursor. Where nothing did, no escape code is written: they may be unwanted.
+static CURSOR_HIDDEN: AtomicBool = AtomicBool::new(false);
+
 /// The terminal's settings as they were when glassbox started.
 static SAVED: OnceLock<nix::libc::termios> = OnceLock::new();
 
@@ -33,6 +36,11 @@ pub fn guard() -> nix::Result<()> {
         let _ = SAVED.set(settings.into());
     }
     raw::on_signals(&ENDING, on_signal)
+}
+
+/// For commands with nothing to clean up: end, as programs do, when nobody reads the output any more.
+pub fn end_with_output() -> nix::Result<()> {
+    raw::default_signals(&[Signal::SIGPIPE])
 }
 
 /// For children: signals do what they do by default.
@@ -54,11 +62,16 @@ pub(super) fn run_ends() {
     ALIVE.store(-1, Ordering::SeqCst);
 }
 
+/// A menu is about to hide the cursor.
+pub fn cursor_will_hide() {
+    CURSOR_HIDDEN.store(true, Ordering::SeqCst);
+}
+
 /// Show the cursor, and give the terminal the settings that it had.
 pub fn restore_terminal() {
     let Some(settings) = SAVED.get() else { return };
     let _ = tcsetattr(std::io::stdin(), SetArg::TCSANOW, &Termios::from(*settings));
-    if nix::unistd::isatty(std::io::stdout()).unwrap_or(false) {
+    if CURSOR_HIDDEN.swap(false, Ordering::SeqCst) {
         let _ = nix::unistd::write(std::io::stdout(), SHOW_CURSOR);
     }
 }
