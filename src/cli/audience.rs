@@ -39,9 +39,9 @@ pub(crate) struct Learner;
 
 impl Audience for Learner {
     fn predict(&mut self, text: &str, choices: &[String]) -> io::Result<Option<usize>> {
-        println!();
+        writeln!(io::stdout())?;
         for line in question(text, Terminal::width()) {
-            println!("{}", painted(&line));
+            writeln!(io::stdout(), "{}", painted(&line))?;
         }
         keys::choose("", choices, 0)
     }
@@ -59,7 +59,7 @@ impl Audience for Learner {
                 Some('b') if asked_to_restart => return Ok(Wish::Restart),
                 Some('b') => {
                     asked_to_restart = true;
-                    println!(" press b once more to begin this lesson again");
+                    writeln!(io::stdout(), " press b once more to begin this lesson again")?;
                     continue;
                 }
                 Some('s') => shell(moment)?,
@@ -73,10 +73,10 @@ impl Audience for Learner {
 
 fn say_why_it_waits(moment: &Moment) -> io::Result<()> {
     let event = event(Body::Say { text: moment.reason.clone() });
-    println!();
+    writeln!(io::stdout())?;
     for mut line in Renderer::new().lines(&event, Terminal::width()) {
         line.spans.iter_mut().for_each(|span| span.style = Style::Dim);
-        println!("{}", painted(&line));
+        writeln!(io::stdout(), "{}", painted(&line))?;
     }
     io::stdout().flush()
 }
@@ -108,25 +108,28 @@ fn clear_prompt() -> io::Result<()> {
 
 fn shell(moment: &Moment) -> io::Result<()> {
     let Some(pid) = moment.inside else {
-        println!(" nobody is inside at this step");
+        writeln!(io::stdout(), " nobody is inside at this step")?;
         return Ok(());
     };
-    println!(" a shell in every namespace of process {pid}; `exit` comes back");
+    writeln!(io::stdout(), " a shell in every namespace of process {pid}; `exit` comes back")?;
     io::stdout().flush()?;
     open_shell(pid)
 }
 
 fn why(moment: &Moment) -> io::Result<()> {
     if moment.whys.is_empty() {
-        println!(" there is nothing deeper at this step; the book has a chapter on the lesson");
+        writeln!(
+            io::stdout(),
+            " there is nothing deeper at this step; the book has a chapter on the lesson"
+        )?;
     }
     let mut renderer = Renderer::new();
     for body in &moment.whys {
         for line in renderer.lines(&event(body.clone()), Terminal::width()) {
-            println!("{}", painted(&line));
+            writeln!(io::stdout(), "{}", painted(&line))?;
         }
     }
-    println!();
+    writeln!(io::stdout())?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! `glassbox learn`: one lesson, several, or all.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -98,7 +98,7 @@ pub(super) fn run(args: &Args) -> Outcome {
         }
     }
     if args.all && args.auto && args.format != Some(Format::Jsonl) {
-        println!("\n {tally}");
+        writeln!(io::stdout(), "\n {tally}")?;
     }
     Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -192,7 +192,7 @@ fn perform_in(
 ) -> Result<Ended, Problem> {
     interrupt::guard().map_err(|errno| Problem::failed("cannot handle signals", errno, ""))?;
     perform(lesson, options, presenter, audience).map_err(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => Problem::output_closed(),
+        io::ErrorKind::BrokenPipe => error.into(),
         _ => unwritable(options.runs, &error),
     })
 }
@@ -233,7 +233,7 @@ fn skip(lesson: &Lesson, verdict: &Verdict, presenter: &mut dyn Presenter) -> Re
     ];
     for body in bodies {
         let event = Event { v: SCHEMA_VERSION, lane: "host".into(), pid: 0, body };
-        presenter.show(&event).map_err(|error| Problem::failed("cannot write the output", error, ""))?;
+        presenter.show(&event)?;
     }
     Ok(Ended { skipped: 1, ..Ended::default() })
 }
@@ -278,7 +278,7 @@ pub(super) fn learn(
             (_, None) => return skip(lesson, &Verdict::Runs, &mut Terminal::new()),
         };
         let mut bookmark = Bookmark { terminal: Terminal::new(), lesson, progress: progress(state)?, state };
-        println!();
+        writeln!(io::stdout())?;
         let ended = perform_in(lesson, &options, &mut bookmark, &mut Learner)?;
         if ended.left == Some(Left::Restart) {
             from = 1;
@@ -300,8 +300,8 @@ fn finish(bookmark: &mut Bookmark, ended: &Ended) -> Result<(), Problem> {
     });
     bookmark.progress.save(bookmark.state).map_err(|error| unwritable(bookmark.state, &error))?;
     if of > 0 {
-        println!(" you predicted {right} of {of} right");
+        writeln!(io::stdout(), " you predicted {right} of {of} right")?;
     }
-    println!(" the assignment that goes with it: glassbox lab start {}", bookmark.lesson.id);
+    writeln!(io::stdout(), " the assignment that goes with it: glassbox lab start {}", bookmark.lesson.id)?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `glassbox` alone: a greeting, what this machine can do, and a menu.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use colored::Colorize;
@@ -19,7 +20,7 @@ pub(super) fn run() -> Outcome {
     interrupt::guard().map_err(|errno| Problem::failed("cannot handle signals", errno, ""))?;
     let machine = Machine::examine();
     let verdicts: Vec<Verdict> = lessons::all().map(|lesson| machine.verdict(lesson.needs)).collect();
-    greet(&verdicts);
+    greet(&verdicts)?;
     let state = state_directory()?;
     loop {
         let done = progress(&state)?;
@@ -42,7 +43,7 @@ pub(super) fn run() -> Outcome {
         };
         let from = where_to_begin(lesson, done.lesson(lesson.id).step)?;
         match learn(lesson, &machine, &state, from) {
-            Ok(_) => println!(),
+            Ok(_) => writeln!(io::stdout())?,
             // One lesson that cannot run here does not end the menu.
             Err(problem) => {
                 problem.tell();
@@ -51,12 +52,21 @@ pub(super) fn run() -> Outcome {
     }
 }
 
-fn greet(verdicts: &[Verdict]) {
+fn greet(verdicts: &[Verdict]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
     let runs = verdicts.iter().filter(|verdict| !matches!(verdict, Verdict::Cannot(_))).count();
-    println!("{}", "glassbox: a container with glass walls".bold());
-    println!("Each lesson does one thing that containers are made of, for real, and shows you the kernel.");
+    writeln!(out, "{}", "glassbox: a container with glass walls".bold())?;
+    let what = "Each lesson does one thing that containers are made of, for real, and shows you the kernel.";
+    for line in textwrap::wrap(what, Terminal::width()) {
+        writeln!(out, "{line}")?;
+    }
     let rest = if runs < verdicts.len() { "; `glassbox doctor` says what the others want" } else { "" };
-    println!("{runs} of {} lessons run here{rest}.\n", verdicts.len());
+    for line in
+        textwrap::wrap(&format!("{runs} of {} lessons run here{rest}.", verdicts.len()), Terminal::width())
+    {
+        writeln!(out, "{line}")?;
+    }
+    writeln!(out)
 }
 
 fn item(part: &str, lesson: &Lesson, done: bool, verdict: &Verdict) -> String {

@@ -17,6 +17,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use problem::Problem;
 
+use crate::stage::interrupt;
+
 /// What every command returns: its exit code, or a problem to be told.
 type Outcome = Result<ExitCode, Problem>;
 
@@ -78,6 +80,14 @@ enum Command {
 pub fn main() -> ExitCode {
     let command = Cli::parse().command;
     keys::decide_on_colour();
+    let cleans_up = match command {
+        None => keys::has_terminal(),
+        Some(Command::Learn(_)) => true,
+        Some(_) => false,
+    };
+    if !cleans_up && let Err(errno) = interrupt::end_with_output() {
+        return Problem::failed("cannot handle signals", errno, "").tell();
+    }
     let outcome = match command {
         None => menu::run(),
         Some(Command::Learn(args)) => learn::run(&args),

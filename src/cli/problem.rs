@@ -1,5 +1,6 @@
 //! What went wrong, in one line, and what to do about it, in another.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::error::Error;
@@ -38,21 +39,29 @@ impl Problem {
         Self { message: format!("{what}: {error}"), hint: error.hint(), code: 1 }
     }
 
-    /// Whoever read our output has had enough, as in `glassbox list | head`: nothing to be told.
-    pub(crate) fn output_closed() -> Self {
-        Self { message: String::new(), hint: String::new(), code: 1 }
-    }
-
     /// Tell it, and give its exit code.
     pub(crate) fn tell(&self) -> ExitCode {
         use colored::Colorize;
+        // Standard error may be a terminal that is gone: then there is nobody to be told.
+        let mut out = io::stderr().lock();
         if !self.message.is_empty() {
-            eprintln!("{} {}", "error:".red().bold(), self.message);
+            let _ = writeln!(out, "{} {}", "error:".red().bold(), self.message);
         }
         if !self.hint.is_empty() {
-            eprintln!("{} {}", "hint:".yellow(), self.hint);
+            let _ = writeln!(out, "{} {}", "hint:".yellow(), self.hint);
         }
         ExitCode::from(self.code)
+    }
+}
+
+/// Output that cannot be written.
+impl From<io::Error> for Problem {
+    fn from(error: io::Error) -> Self {
+        // Whoever read it has had enough, as in `glassbox learn pid --auto | head`: nothing to be told.
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self { message: String::new(), hint: String::new(), code: 1 };
+        }
+        Self::failed("cannot write the output", error, "look at where the output goes: is that disk full?")
     }
 }
 
