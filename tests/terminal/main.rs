@@ -5,7 +5,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod lesson;
+mod menu;
 mod screen;
+mod signals;
 
 use std::process::ExitCode;
 
@@ -13,5 +15,5 @@ fn main() -> ExitCode {
     if !common::has_tool("setsid", "the terminal tests") {
         return common::run(vec![]);
     }
-    common::run(lesson::trials())
+    common::run([lesson::trials(), menu::trials(), signals::trials()].into_iter().flatten().collect())
 }

@@ -6,9 +6,10 @@ use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::pty::{Winsize, openpty};
+use nix::fcntl::{OFlag, open};
+use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::Mode;
 use nix::sys::termios::{Termios, tcgetattr};
 use nix::unistd::Pid;
 
@@ -29,6 +30,8 @@ const ROWS: u16 = 60;
 /// The session's leader stays until the end of the test: the terminal's settings, which the test wants to
 /// see, are lost with it. As in a login shell, keys that end a program do not end the leader.
 const LEADER: &str = r#"
+    stty rows $ROWS cols $COLUMNS
+    unset ROWS COLUMNS
     trap : INT TERM HUP QUIT
     sh -c 'echo $$ > "$0/pid.new"; mv "$0/pid.new" "$0/pid"; exec "$@"' "$@"
     echo $? > "$1/code.new"; mv "$1/code.new" "$1/code"
@@ -67,19 +70,23 @@ impl Screen {
         args: [&str; N],
         environment: &[(&str, &str)],
     ) -> Self {
-        let size = Winsize { ws_row: ROWS, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        let pty = openpty(Some(&size), None).unwrap();
-        let before = tcgetattr(&pty.slave).unwrap();
+        // Nobody else may have the person's side, or the window could not be closed.
+        let private = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        let master = posix_openpt(private | OFlag::O_NONBLOCK).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let line = open(ptsname_r(&master).unwrap().as_str(), private, Mode::empty()).unwrap();
+        let before = tcgetattr(&line).unwrap();
         let notes = tempfile::tempdir().unwrap();
-        let side = || Stdio::from(pty.slave.try_clone().unwrap());
+        let side = || Stdio::from(line.try_clone().unwrap());
         let mut command: Command = home.command("setsid");
         command.args(["--ctty", "sh", "-c", LEADER, "leader"]).arg(notes.path()).arg(GLASSBOX).args(args);
+        command.env("ROWS", ROWS.to_string()).env("COLUMNS", columns.to_string());
         command.env("TERM", "xterm-256color").envs(environment.iter().copied());
         let leader = command.stdin(side()).stdout(side()).stderr(side()).spawn().unwrap();
-        fcntl(&pty.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
-        let keyboard = File::from(pty.master);
+        let keyboard = File::from(OwnedFd::from(master));
         let seen = RefCell::new(Seen { raw: vec![], parser: vt100::Parser::new(ROWS, columns, 0) });
-        Self { leader, keyboard: Some(keyboard), line: pty.slave, before, seen, mark: 0, notes }
+        Self { leader, keyboard: Some(keyboard), line, before, seen, mark: 0, notes }
     }
 
     /// What has been written by now. A terminal that nobody reads from stops its program.
@@ -182,6 +189,14 @@ impl Screen {
             file.exists()
         });
         std::fs::read_to_string(file).unwrap().trim().parse().unwrap()
+    }
+
+    /// The program ends by itself after its window was closed. Which code it ends with depends on what it hears
+    /// of first, the signal or the end of its input; but it does not panic, and leaves nothing.
+    pub(crate) fn ends_unseen(&self, home: &Home) {
+        const PANIC: i32 = 101;
+        assert_ne!(self.exit_code(), PANIC);
+        eventually("no ledgers are left", || home.ledgers().is_empty());
     }
 
     /// The program ends with this code, and leaves the terminal and the state directory as they have to be.
