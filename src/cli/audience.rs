@@ -59,7 +59,7 @@ impl Audience for Learner {
                 Some('b') if asked_to_restart => return Ok(Wish::Restart),
                 Some('b') => {
                     asked_to_restart = true;
-                    writeln!(io::stdout(), " press b once more to begin this lesson again")?;
+                    note("press b once more to begin this lesson again")?;
                     continue;
                 }
                 Some('s') => shell(moment)?,
@@ -69,6 +69,15 @@ impl Audience for Learner {
             asked_to_restart = false;
         }
     }
+}
+
+/// Say something that is no part of the lesson.
+fn note(text: &str) -> io::Result<()> {
+    let options = textwrap::Options::new(Terminal::width()).initial_indent(" ").subsequent_indent(" ");
+    for line in textwrap::wrap(text, options) {
+        writeln!(io::stdout(), "{line}")?;
+    }
+    Ok(())
 }
 
 fn say_why_it_waits(moment: &Moment) -> io::Result<()> {
@@ -108,11 +117,10 @@ fn clear_prompt() -> io::Result<()> {
 
 fn shell(moment: &Moment) -> io::Result<()> {
     let Some(pid) = moment.inside else {
-        writeln!(io::stdout(), " nobody is inside at this step")?;
+        note("nobody is inside at this step")?;
         return Ok(());
     };
-    writeln!(io::stdout(), " a shell in every namespace of process {pid}; `exit` comes back")?;
-    io::stdout().flush()?;
+    note(&format!("a shell in every namespace of process {pid}; `exit` comes back"))?;
     open_shell(pid)
 }
 

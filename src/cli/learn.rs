@@ -302,6 +302,6 @@ fn finish(bookmark: &mut Bookmark, ended: &Ended) -> Result<(), Problem> {
     if of > 0 {
         writeln!(io::stdout(), " you predicted {right} of {of} right")?;
     }
-    writeln!(io::stdout(), " the assignment that goes with it: glassbox lab start {}", bookmark.lesson.id)?;
+    writeln!(io::stdout(), " its assignment: glassbox lab start {}", bookmark.lesson.id)?;
     Ok(())
 }
