@@ -9,8 +9,8 @@ use crate::screen::{CTRL_C, ENTER, PROMPT, Screen};
 /// In the order in which the lesson `pid` asks: how far down the menu the truth is.
 const TRUTHS: [usize; 6] = [0, 0, 0, 2, 0, 0];
 
-/// What it shows, and how.
-type Case = (&'static str, fn(u16));
+/// What it shows, and how at so many columns.
+pub(crate) type Case = (&'static str, fn(u16));
 
 pub(crate) fn trials() -> Vec<Trial> {
     if !runs("pid", "the interactive run") {

@@ -6,8 +6,11 @@
 mod common;
 mod lesson;
 mod menu;
+mod plain;
+mod progress;
 mod screen;
 mod signals;
+mod walk;
 
 use std::process::ExitCode;
 
@@ -15,5 +18,13 @@ fn main() -> ExitCode {
     if !common::has_tool("setsid", "the terminal tests") {
         return common::run(vec![]);
     }
-    common::run([lesson::trials(), menu::trials(), signals::trials()].into_iter().flatten().collect())
+    let parts = [
+        lesson::trials(),
+        menu::trials(),
+        plain::trials(),
+        progress::trials(),
+        signals::trials(),
+        walk::trials(),
+    ];
+    common::run(parts.into_iter().flatten().collect())
 }

@@ -3,11 +3,11 @@
 use libtest_mimic::Trial;
 
 use crate::common::{Home, lessons, runs, trial};
+use crate::lesson::Case;
 use crate::screen::{CURSOR, DOWN, ESCAPE, PROMPT, Screen, UP};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut cases: Vec<(&str, fn(u16))> =
-        vec![("menu: leave", leave), ("menu: the first undone", first_undone)];
+    let mut cases: Vec<Case> = vec![("menu: leave", leave), ("menu: the first undone", first_undone)];
     if runs("pid", "the menu") {
         cases.extend([
             ("menu: a lesson and back", lesson_and_back as fn(u16)),

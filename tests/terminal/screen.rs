@@ -37,6 +37,18 @@ const LEADER: &str = r#"
     echo $? > "$1/code.new"; mv "$1/code.new" "$1/code"
     exec sleep 1000000"#;
 
+/// Text as it is without colours and movements of the cursor.
+pub(crate) fn without_escapes(raw: &str) -> String {
+    let mut pieces = raw.split("\x1b[");
+    let first = pieces.next().unwrap_or_default().to_string();
+    pieces.fold(first, |text, piece| {
+        let code = piece.find(|letter: char| letter.is_ascii_alphabetic()).map_or(piece.len(), |end| end + 1);
+        // A line that is left for the one above ends here.
+        let line_end = if piece[..code].ends_with('A') { "\n" } else { "" };
+        text + line_end + &piece[code..]
+    })
+}
+
 /// What has been written to the terminal so far.
 struct Seen {
     raw: Vec<u8>,
