@@ -126,10 +126,7 @@ fn shell(moment: &Moment) -> io::Result<()> {
 
 fn why(moment: &Moment) -> io::Result<()> {
     if moment.whys.is_empty() {
-        writeln!(
-            io::stdout(),
-            " there is nothing deeper at this step; the book has a chapter on the lesson"
-        )?;
+        note("there is nothing deeper at this step; the book has a chapter on the lesson")?;
     }
     let mut renderer = Renderer::new();
     for body in &moment.whys {
