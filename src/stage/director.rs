@@ -23,7 +23,8 @@ pub fn perform(
     let run = RunId::draw();
     let ledger = Ledger::begin(options.runs, run.as_ref())?;
     if let Some(identity) = Identity::of(nix::unistd::getpid()) {
-        ledger.note(&Trace::Director(identity))?;
+        // On a full disk the empty ledger goes again: nothing was made yet.
+        ledger.note(&Trace::Director(identity)).inspect_err(|_| drop(std::fs::remove_file(ledger.path())))?;
     }
     let janitor = Janitor::hire(ledger.path())?;
     let (theirs, ours) = Channel::pair()?;
