@@ -6,6 +6,7 @@ use std::fs;
 use serde::Serialize;
 
 use crate::kernel::cgroup::{Missing, Version};
+use crate::kernel::namespace::Kind;
 use crate::kernel::{self, Errno};
 
 /// A refusal, explained.
@@ -78,6 +79,11 @@ pub fn user_namespace_policy() -> Vec<(String, String)> {
     policy
 }
 
+/// How many namespaces of a kind may be made.
+fn limit_file(kind: Kind) -> String {
+    format!("/proc/sys/user/max_{kind}_namespaces")
+}
+
 /// Explain a call that was refused while the stage was set or a need was tried.
 pub fn explain(error: &kernel::Error) -> Refusal {
     let about_namespaces = matches!(error.call, "unshare" | "clone3" | "write" | "open" | "mount");
@@ -89,6 +95,17 @@ pub fn explain(error: &kernel::Error) -> Refusal {
         && let Some(bar) = BARS.iter().find(|bar| says(bar.file, bar.value))
     {
         return Refusal::new(bar.why, bar.hint);
+    }
+    // These limits hold for root, too.
+    if matches!(error.call, "unshare" | "clone3")
+        && error.errno == Errno::ENOSPC
+        && let Some(kind) = Kind::ALL.into_iter().find(|kind| says(&limit_file(*kind), "0"))
+    {
+        let setting = format!("user.max_{kind}_namespaces");
+        return Refusal::new(
+            format!("{kind} namespaces are switched off ({setting} is 0)"),
+            format!("sudo sysctl {setting}=15000"),
+        );
     }
     let filtered = crate::probe::process::status("self", "Seccomp").is_ok_and(|mode| mode.text == "2");
     if filtered && denied {
