@@ -36,7 +36,11 @@ impl Problem {
 
     /// A lab's scene that could not be set, or an examination that could not be made.
     pub(crate) fn stage(what: &str, error: &Error) -> Self {
-        Self { message: format!("{what}: {error}"), hint: error.hint(), code: 1 }
+        let hint = match error {
+            Error::Io { why, .. } => hint_for_disk(why),
+            _ => None,
+        };
+        Self { message: format!("{what}: {error}"), hint: hint.unwrap_or_else(|| error.hint()), code: 1 }
     }
 
     /// Tell it, and give its exit code.
@@ -68,7 +72,10 @@ impl From<io::Error> for Problem {
 /// The user's state directory.
 pub(crate) fn state_directory() -> Result<std::path::PathBuf, Problem> {
     crate::state::directory().ok_or_else(|| {
-        Problem::usage("neither XDG_STATE_HOME nor HOME names a directory", "set one: HOME=/root glassbox")
+        Problem::usage(
+            "neither XDG_STATE_HOME nor HOME names a directory",
+            "set one: XDG_STATE_HOME=$(mktemp -d) glassbox",
+        )
     })
 }
 
@@ -77,6 +84,18 @@ pub(crate) fn unwritable(path: &std::path::Path, error: &std::io::Error) -> Prob
     Problem::failed(
         format!("cannot write below {}", path.display()),
         error,
-        "point XDG_STATE_HOME at a directory of yours: XDG_STATE_HOME=$(mktemp -d) glassbox",
+        hint_for_disk(error).unwrap_or_else(|| ELSEWHERE.into()),
     )
+}
+
+const ELSEWHERE: &str = "point XDG_STATE_HOME at a directory of yours: XDG_STATE_HOME=$(mktemp -d) glassbox";
+
+/// What to do when the state directory cannot be written to, if it is that.
+fn hint_for_disk(error: &io::Error) -> Option<String> {
+    use io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem, StorageFull};
+    match error.kind() {
+        StorageFull => Some(format!("make room on that disk, or {ELSEWHERE}")),
+        NotADirectory | PermissionDenied | ReadOnlyFilesystem => Some(ELSEWHERE.into()),
+        _ => None,
+    }
 }
