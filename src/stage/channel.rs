@@ -27,6 +27,8 @@ const PACKET: usize = 128 * 1024;
 /// What a lane tells the director.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Message {
+    /// The first word of a process: from here on the director knows its pid, and the ledger has it.
+    Here,
     /// Show this.
     Show(Body),
     /// A call that does not return if it succeeds: show it when this lane's end is closed by it.

@@ -96,6 +96,7 @@ impl Stage {
                 let mut stage = Stage::new(channel, Rc::clone(&self.scene), Some(Gate(theirs)));
                 let code = stage.act(|stage| {
                     stage.die_with_maker()?;
+                    stage.ask(&Message::Here, None);
                     stage.await_turn();
                     join.map_or(Ok(()), Group::join)?;
                     body(stage)

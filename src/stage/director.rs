@@ -133,6 +133,7 @@ impl Director<'_> {
             self.note(Pid::from_raw(pid))?;
         }
         let answer = match message {
+            Message::Here => Answer::Go,
             Message::Show(body) => {
                 self.lanes[lane].departing = None;
                 self.show(lane, body)?;
