@@ -71,9 +71,11 @@ fn greet(verdicts: &[Verdict]) -> io::Result<()> {
 
 fn item(part: &str, lesson: &Lesson, done: bool, verdict: &Verdict) -> String {
     let cannot = if matches!(verdict, Verdict::Cannot(_)) { " (cannot run here)" } else { "" };
-    let full = format!("{}{cannot}   {part}", list::line(lesson, done));
+    let line = format!("{}{cannot}", list::line(lesson, done));
+    let full = format!("{line}   {part}");
     let room = Terminal::width().saturating_sub(4);
-    full.chars().take(room).collect::<String>().trim_end().to_string()
+    let fitting = if full.chars().count() <= room { full } else { line };
+    fitting.chars().take(room).collect::<String>().trim_end().to_string()
 }
 
 /// A lesson that was left in the middle can be gone on with.
