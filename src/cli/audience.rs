@@ -43,7 +43,12 @@ impl Audience for Learner {
         for line in question(text, Terminal::width()) {
             writeln!(io::stdout(), "{}", painted(&line))?;
         }
-        keys::choose("", choices, 0)
+        let chosen = keys::choose("", choices, 0)?;
+        // The menu is gone from the screen; the answer has to be there when the kernel's comes.
+        if let Some(choice) = chosen.and_then(|index| choices.get(index)) {
+            indented(&format!("{:12}▸ ", ""), choice)?;
+        }
+        Ok(chosen)
     }
 
     fn pause(&mut self, moment: &Moment) -> io::Result<Wish> {
@@ -73,7 +78,13 @@ impl Audience for Learner {
 
 /// Say something that is no part of the lesson.
 fn note(text: &str) -> io::Result<()> {
-    let options = textwrap::Options::new(Terminal::width()).initial_indent(" ").subsequent_indent(" ");
+    indented(" ", text)
+}
+
+/// Text that begins with `first`, wrapped below its own beginning.
+fn indented(first: &str, text: &str) -> io::Result<()> {
+    let rest = " ".repeat(first.chars().count());
+    let options = textwrap::Options::new(Terminal::width()).initial_indent(first).subsequent_indent(&rest);
     for line in textwrap::wrap(text, options) {
         writeln!(io::stdout(), "{line}")?;
     }

@@ -59,6 +59,7 @@ fn predict_wrong(columns: u16) {
     screen.choose(2);
     screen.wait_for(PROMPT);
     let text = screen.text();
+    assert!(text.contains("▸ 0"), "the answer stays on the screen: {text}");
     assert!(text.contains("you predicted 0") && text.contains("the kernel says 1"), "{text}");
     screen.press("q");
     screen.ends_with(0, &home);
