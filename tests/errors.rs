@@ -112,6 +112,7 @@ fn state_below_a_file() {
         let mut command = home.command(GLASSBOX);
         let ran = finish(command.args(arguments.split(' ')).env("XDG_STATE_HOME", "/dev/null/x"));
         assert_problem(&ran, FAILED, "Not a directory", "XDG_STATE_HOME");
+        assert!(ran.err.contains("/dev/null/x/glassbox"), "it says which directory: {ran}");
     }
 }
 

@@ -157,12 +157,13 @@ fn detach() -> io::Result<()> {
 
 /// Set the scene of a lab, in place of one that may be there.
 pub fn start(lab: &Lab, id: &str, store: &Store, mode: Mode) -> Result<Record> {
-    let left = doing("clearing the old scene away", store.forget(id))?;
+    let clearing = format!("clearing the old scene away in {}", store.dir().display());
+    let left = doing(clearing, store.forget(id))?;
     if !left.is_empty() {
         let why = io::Error::other(left.join("; "));
         return Err(Error::Io { what: "clearing the old scene away".into(), why });
     }
-    doing("making the labs directory", std::fs::create_dir_all(store.dir()))?;
+    doing(format!("making {}", store.dir().display()), std::fs::create_dir_all(store.dir()))?;
     let ledger = doing("writing the lab's ledger", Ledger::begin(store.dir(), id))?;
     let record = Record { lab: id.into(), boot_id: boot_id(), ..Record::default() };
     let mut setting = Setting { record, store: store.clone(), ledger, mode };

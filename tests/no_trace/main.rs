@@ -22,7 +22,10 @@ use nix::unistd::Pid;
 const CAUGHT: [(Signal, i32); 3] = [(Signal::SIGINT, 130), (Signal::SIGTERM, 143), (Signal::SIGHUP, 129)];
 
 fn main() -> ExitCode {
-    let mut trials = vec![common::trial("a sweep leaves those alone that still run", sweep_while_running)];
+    let mut trials = vec![
+        common::trial("a sweep leaves those alone that still run", sweep_while_running),
+        common::trial("a sweep after a power cut", sweep_after_a_power_cut),
+    ];
     for lesson in common::lessons() {
         for (signal, code) in CAUGHT {
             trials.push(common::trial(format!("{lesson} {signal}"), move || caught(lesson, signal, code)));
@@ -220,4 +223,22 @@ fn sweep_while_running() {
     stopped.signal(Signal::SIGTERM);
     stopped.ended();
     stopped.left_no_trace("after a sweep in between");
+}
+
+/// The last line of the ledger was cut off, and what another one names is gone already.
+fn sweep_after_a_power_cut() {
+    let home = Home::new();
+    let left = home.state().join("left");
+    std::fs::create_dir_all(left.join("below")).unwrap();
+    std::fs::create_dir_all(home.runs()).unwrap();
+    let lines = [
+        serde_json::json!({ "directory": left }).to_string(),
+        serde_json::json!({ "directory": home.state().join("gone") }).to_string(),
+        "{\"cgroup\":\"/sys/fs/cg".to_string(),
+    ];
+    std::fs::write(home.runs().join("abcd.ledger"), lines.join("\n")).unwrap();
+    let sweep = home.run(["sweep"]);
+    assert_eq!((sweep.code, sweep.out.as_str()), (Some(0), "removed what 1 run left\n"), "{sweep}");
+    assert!(!left.exists(), "what the ledger names is there");
+    assert!(home.ledgers().is_empty(), "the ledger is there");
 }
