@@ -134,19 +134,18 @@ impl Bench {
     }
 }
 
-/// Every cgroup in whose name this is, the innermost first.
+/// Every cgroup in whose name this is, with those below it, the innermost first.
 pub(crate) fn cgroups_named(name: &str) -> Vec<PathBuf> {
-    fn walk(dir: &Path, name: &str, found: &mut Vec<PathBuf>) {
+    fn walk(dir: &Path, name: &str, below: bool, found: &mut Vec<PathBuf>) {
         let Ok(entries) = std::fs::read_dir(dir) else { return };
         for entry in entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
-            walk(&entry.path(), name, found);
-            if entry.file_name().to_string_lossy().contains(name) {
-                found.push(entry.path());
-            }
+            let named = below || entry.file_name().to_string_lossy().contains(name);
+            walk(&entry.path(), name, named, found);
+            found.extend(Some(entry.path()).filter(|_| named));
         }
     }
     let mut found = vec![];
-    walk(Path::new("/sys/fs/cgroup"), name, &mut found);
+    walk(Path::new("/sys/fs/cgroup"), name, false, &mut found);
     found
 }
 

@@ -179,7 +179,8 @@ fn fails(attempts: &'static Attempts, wrong: &Wrong) {
     let ran = bench.check(&answer);
     assert_failed(&ran);
     let (claim, says) = (bench.fill(wrong.claim), bench.fill(wrong.says));
-    let named = ran.out.split('✘').skip(1).any(|failure| {
+    let text = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let named = text.split('✘').skip(1).any(|failure| {
         failure.trim().starts_with(&claim) && failure.split('✔').next().unwrap().contains(&says)
     });
     assert!(named, "does not say of `{claim}`: {says}\n{ran}");
