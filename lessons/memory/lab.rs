@@ -35,7 +35,8 @@ fn task(record: &Record) -> String {
     format!(
         "Make a cgroup with the name {name}, limit its memory to {limit} MiB, and put a process of yours into
          it that stays there.\n\n
-         Any tools will do: mkdir and echo are enough. A place where you may make it is {path}",
+         Any tools will do: mkdir and echo are enough. Here you may make it:\n\n  \
+         {path}",
         name = record.value("name"),
         limit = record.value("limit"),
         path = record.value("path"),

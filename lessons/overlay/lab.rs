@@ -44,7 +44,7 @@ fn begin(setting: &mut Setting) -> Result<()> {
 fn task(record: &Record) -> String {
     format!(
         "A container has been updated from version {base} to {app}, and still says {base}. Its files are in a
-         mount namespace, and this brings you there:\n\n
+         mount namespace, and this brings you there:\n\n  \
          {enter}\n\n
          In there, /tmp/merged is an overlay of the layers /tmp/base and /tmp/app, with /tmp/upper for what is
          written. Repair it: /tmp/merged/version has to be the one of the layer app. Both layers stay as they

@@ -79,15 +79,13 @@ pub(super) fn run(args: &Args) -> Outcome {
 fn list_labs(store: &Store) -> Outcome {
     for lesson in lessons::all() {
         let place = match store.load(lesson.id) {
-            Ok(Some(Record { passed: true, solved_for_me: true, .. })) => {
-                "passed, with the reference solution"
-            }
+            Ok(Some(Record { passed: true, solved_for_me: true, .. })) => "solved",
             Ok(Some(Record { passed: true, .. })) => "passed",
             Ok(Some(_)) => "started",
             Ok(None) => "",
             Err(_) => "damaged",
         };
-        println!("  {:<12} {:<5} {:<55} {place}", lesson.id, lesson.lab.kind, lesson.lab.title);
+        println!("  {:<12} {:<5} {:<50} {place}", lesson.id, lesson.lab.kind, lesson.lab.title);
     }
     println!("\nStart one: glassbox lab start {}", lessons::all().next().map_or("", |lesson| lesson.id));
     Ok(ExitCode::SUCCESS)
@@ -121,17 +119,19 @@ fn print_task(lesson: &Lesson, record: &Record) {
             println!("{paragraph}");
             continue;
         }
-        let text = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
-        let width = Terminal::width().saturating_sub(2);
-        for line in textwrap::wrap(
-            &text,
-            textwrap::Options::new(width)
-                .break_words(false)
-                .word_splitter(textwrap::WordSplitter::NoHyphenation),
-        ) {
-            println!("  {line}");
-        }
+        print_prose("  ", paragraph);
     }
+}
+
+/// As wide as the window; paths and commands in it are not broken.
+fn print_prose(indent: &str, text: &str) {
+    let options = textwrap::Options::new(Terminal::width())
+        .initial_indent(indent)
+        .subsequent_indent(indent)
+        .break_words(false)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    println!("{}", textwrap::fill(&text.split_whitespace().collect::<Vec<_>>().join(" "), options));
 }
 
 /// The record of a lab that was started and whose scene stands.
@@ -168,7 +168,7 @@ fn check(lesson: &Lesson, store: &Store, answer: Option<String>) -> Outcome {
         println!("  {mark} {:<44} {seen}{}", item.claim, item.seen);
         println!("    {}", format!("in {}", item.source).dimmed());
         if let Some(mistake) = &item.mistake {
-            println!("    {mistake}");
+            print_prose("    ", mistake);
         }
     }
     record.checks += 1;
@@ -210,8 +210,11 @@ fn reset(lesson: &Lesson, store: &Store) -> Outcome {
     for thing in &left {
         eprintln!("error: cannot remove {thing}");
     }
+    if !left.is_empty() {
+        return Ok(ExitCode::FAILURE);
+    }
     println!("  the scene of lab {} is gone", lesson.id);
-    Ok(if left.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(ExitCode::SUCCESS)
 }
 
 fn solve(lesson: &Lesson, store: &Store, yes: bool) -> Outcome {
