@@ -87,8 +87,7 @@ impl Setting {
 /// `lab reset`. Returns when the work is done.
 pub fn lasting(ledger: &Ledger, work: impl FnOnce() -> Result<()>) -> Result<Pid> {
     let (reader, writer) = pipe()?;
-    let forked = raw::fork().map_err(io::Error::from);
-    let Some(pid) = doing("making a process", forked)? else {
+    let Some(pid) = fork()? else {
         drop(reader);
         stay(writer, doing("leaving the terminal", detach()).and_then(|()| work()))
     };
@@ -102,8 +101,7 @@ pub fn lasting(ledger: &Ledger, work: impl FnOnce() -> Result<()>) -> Result<Pid
 /// Do `work` in all the namespaces of `pid`, as a student does it who has entered them.
 pub fn inside(pid: Pid, work: impl FnOnce() -> Result<()>) -> Result<()> {
     let (reader, writer) = pipe()?;
-    let forked = raw::fork().map_err(io::Error::from);
-    let Some(visitor) = doing("making a process", forked)? else {
+    let Some(visitor) = fork()? else {
         drop(reader);
         let entered = setns(pid, &probe::process::other_namespaces(pid));
         let told = tell(writer, entered.map_err(Error::from).and_then(|()| work()));
@@ -129,9 +127,9 @@ pub fn program(clone: Clone3, work: impl FnOnce() -> Result<()>, path: &str, arg
     let (reader, writer) = pipe()?;
     let Some(pid) = clone.call(None)? else {
         drop(reader);
-        let armed = raw::set_parent_death_signal(Some(Sig::SIGKILL)).map_err(io::Error::from);
-        let done = doing("prctl(PR_SET_PDEATHSIG)", armed).and_then(|()| work());
-        let failed = done.map_or_else(|error| error, |()| execve(path, argv, &["PATH=/bin"]).into());
+        let failed = end_with_maker()
+            .and_then(|()| work())
+            .map_or_else(|error| error, |()| execve(path, argv, &["PATH=/bin"]).into());
         let _ = write!(File::from(writer), "{failed}");
         raw::exit_now(1)
     };
@@ -139,6 +137,16 @@ pub fn program(clone: Clone3, work: impl FnOnce() -> Result<()>, path: &str, arg
     // The pipe is closed by execve: nothing was written if that succeeded.
     let report = doing("starting a program", io::read_to_string(File::from(reader)))?;
     if report.is_empty() { Ok(pid) } else { Err(Error::Lesson(report)) }
+}
+
+fn fork() -> Result<Option<Pid>> {
+    doing("making a process", raw::fork().map_err(io::Error::from))
+}
+
+/// The kernel ends this process when its maker ends.
+fn end_with_maker() -> Result<()> {
+    let armed = raw::set_parent_death_signal(Some(Sig::SIGKILL));
+    doing("prctl(PR_SET_PDEATHSIG)", armed.map_err(io::Error::from))
 }
 
 fn pipe() -> Result<(OwnedFd, OwnedFd)> {
@@ -170,7 +178,8 @@ pub fn start(lab: &Lab, id: &str, store: &Store, mode: Mode) -> Result<Record> {
     let begun = (lab.begin)(&mut setting)
         .and_then(|()| doing("keeping the lab's record", store.save(&setting.record)));
     if begun.is_err() {
-        doing("clearing the scene away", store.forget(id))?;
+        // Why it could not begin is what counts; what is left now is in the ledger for the next start.
+        let _ = store.forget(id);
     }
     begun.map(|()| setting.record)
 }
@@ -193,9 +202,7 @@ pub fn resident(clone: Clone3, work: impl FnOnce() -> Result<()>) -> Result<Pid>
     let (reader, writer) = pipe()?;
     let Some(pid) = clone.call(None)? else {
         drop(reader);
-        let armed = raw::set_parent_death_signal(Some(Sig::SIGKILL)).map_err(io::Error::from);
-        let done = doing("prctl(PR_SET_PDEATHSIG)", armed).and_then(|()| work());
-        stay(writer, done)
+        stay(writer, end_with_maker().and_then(|()| work()))
     };
     drop(writer);
     report(reader).map(|()| pid)
