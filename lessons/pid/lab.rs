@@ -78,7 +78,10 @@ fn check(record: &Record, exam: &mut Exam) -> Result<()> {
 
 fn find(record: &Record) -> Option<u64> {
     let name = record.value("name");
-    listed().ok()?.into_iter().find(|pid| comm(pid).is_ok_and(|comm| comm.text == name))
+    let named = |pid: &u64| comm(pid).is_ok_and(|comm| comm.text == name);
+    // What has ended stays listed until its parent has asked how: a zombie.
+    let runs = |pid: &u64| status(pid, "State").is_ok_and(|state| !state.text.starts_with(['Z', 'X']));
+    listed().ok()?.into_iter().find(|pid| named(pid) && runs(pid))
 }
 
 fn solve(record: &Record, _: &Ledger) -> Result<Option<String>> {

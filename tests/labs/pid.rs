@@ -4,7 +4,7 @@ use crate::{Attempts, Right, Wrong};
 
 pub(crate) const ATTEMPTS: Attempts = Attempts {
     lab: "pid",
-    tools: &["grep", "sed"],
+    tools: &["grep", "sed", "seq"],
     prelude: "
         process() { grep -lx \"$name\" /proc/[0-9]*/comm 2>/dev/null | sed 's/comm$//'; }
         numbers() { sed -n 's/^NSpid:[[:space:]]*//p' \"$(process)status\"; }",
@@ -34,8 +34,21 @@ pub(crate) const ATTEMPTS: Attempts = Attempts {
             says: "an answer is a number: glassbox lab check pid NUMBER",
         },
         Wrong {
+            what: "it was ended",
+            script: "
+                it=$(process)
+                kill -KILL $(basename $it)
+                for try in $(seq 600); do grep -q 'State:.[RSD]' \"${it}status\" || break; sleep 0.1; done",
+            claim: "the process is running",
+            says: "it was ended: `glassbox lab reset pid`, then start again",
+        },
+        Wrong {
             what: "its namespace was ended",
-            script: "kill -KILL $(sed -n 's/^PPid:[[:space:]]*//p' \"$(process)status\")",
+            // The kernel ends what is in it one after the other.
+            script: "
+                it=$(process)
+                kill -KILL $(sed -n 's/^PPid:[[:space:]]*//p' \"${it}status\")
+                for try in $(seq 600); do [ -e \"${it}status\" ] || break; sleep 0.1; done",
             claim: "the process is running",
             says: "it was ended: `glassbox lab reset pid`, then start again",
         },
