@@ -170,7 +170,8 @@ impl Drop for Bench {
         end(&self.with_variable(STUDENT));
         finish(&mut self.home.glassbox(["lab", "reset", self.lab]));
         for group in groups {
-            let _ = std::fs::remove_dir(group);
+            // A process that has just ended keeps its group busy for a moment: this waits for it.
+            let _ = glassbox::kernel::cgroup::remove_dir(&group);
         }
     }
 }
