@@ -62,7 +62,7 @@ image that was made for you,
   {root}
 
 and its /proc shows its own processes. It must be running when you check. Any tools will do: `{unshare}`,
-chroot, mount and hostname, or a program of yours.",
+mount and hostname, or a program of yours.",
         unshare = record.value("unshare"),
         seconds = record.value("seconds"),
         name = record.value("hostname"),
@@ -84,11 +84,11 @@ fn check(record: &Record, exam: &mut Exam) -> Result<()> {
     let found = find(record);
     let seen = found.map_or("no such process".into(), |pid| format!("process {pid}"));
     let flags = KINDS.map(|(_, flag)| flag).join(" ");
-    let start = format!("{} {flags} chroot {} sh", record.value("unshare"), record.value("root"));
+    let start = format!("{} {flags} --root={} sh", record.value("unshare"), record.value("root"));
     exam.claim(format!("`{}` is running", command(record)), found.is_some(), seen, "/proc/*/cmdline")
         .mistake("start it, and leave it running in another terminal or with & at the end")
         .hints([
-            "unshare(1) starts a program in new namespaces, chroot(1) with another root".into(),
+            "unshare(1) starts a program in new namespaces, and with another root".into(),
             format!("begin with: {start}"),
             format!(
                 "in that shell: mount -t proc proc /proc; hostname {}; exec {}",
@@ -146,8 +146,8 @@ fn check_root(record: &Record, exam: &mut Exam, pid: u64) {
         .mistake("its root directory is another one: it sees other files than those of the image")
         .hints([
             "the root of a process is at /proc/PID/root".to_string(),
-            "chroot(1) starts a program with another root; unshare(1) can do it too: --root".to_string(),
-            format!("unshare … chroot {} sh", record.value("root")),
+            "chroot(1) starts a program with another root, and so does unshare(1) with --root".to_string(),
+            format!("unshare … --root={} sh", record.value("root")),
         ]);
 }
 

@@ -61,6 +61,10 @@ pub(crate) const ATTEMPTS: Attempts = Attempts {
             script: "$unshare $own chroot $root sh -c \"$proc; $named; exec sleep $seconds\" &",
         },
         Right {
+            what: "unshare alone, as the hints have it",
+            script: "$unshare $own --root=$root sh -c \"$proc; $named; exec sleep $seconds\" &",
+        },
+        Right {
             what: "the host name by its file",
             script: "[ -w /proc/sys/kernel/hostname ] || { echo 'only root writes that file' >&2; exit 77; }
                 $unshare $own chroot $root \\
