@@ -12,7 +12,7 @@ use super::problem::Problem;
 use crate::kernel::cgroup::Controller;
 use crate::kernel::namespace::Kind;
 use crate::lessons;
-use crate::machine::{Finding, Machine, Need, Refusal, Verdict, user_namespace_policy};
+use crate::machine::{Machine, Need, Refusal, Verdict, user_namespace_policy};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -94,16 +94,13 @@ fn examine() -> Report {
         Ok(mode) => needs()
             .into_iter()
             .map(|need| {
-                let refusal = match need.examine(&machine, *mode) {
-                    Finding::Met => None,
-                    Finding::Missing(refusal) => Some(refusal),
-                };
+                let refusal = need.examine(&machine, *mode).err();
                 NeedReport { need: need.to_string(), met: refusal.is_none(), refusal }
             })
             .collect(),
     };
     let lessons = lessons::all()
-        .map(|lesson| LessonReport { lesson: lesson.id, verdict: machine.verdict(lesson.needs) })
+        .map(|lesson| LessonReport { lesson: lesson.id, verdict: machine.ready(lesson.needs).into() })
         .collect();
     Report {
         version: 1,

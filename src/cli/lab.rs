@@ -10,7 +10,7 @@ use super::learn::find;
 use super::problem::{Problem, state_directory, unwritable};
 use crate::lab::{self, Exam, Record, Store};
 use crate::lessons;
-use crate::machine::{Machine, Verdict};
+use crate::machine::Machine;
 use crate::present::Terminal;
 use crate::stage::Lesson;
 
@@ -92,14 +92,9 @@ fn list_labs(store: &Store) -> Outcome {
 }
 
 fn start(lesson: &Lesson, store: &Store) -> Outcome {
-    let machine = Machine::examine();
-    if let Verdict::Cannot(refusal) = machine.verdict(lesson.lab.needs) {
-        return Err(Problem::cannot(&format!("the lab {} cannot run here", lesson.id), &refusal));
-    }
-    let mode = match machine.mode {
-        Ok(mode) => mode,
-        Err(refusal) => return Err(Problem::cannot("no lab can run here", &refusal)),
-    };
+    let mode = Machine::examine()
+        .ready(lesson.lab.needs)
+        .map_err(|refusal| Problem::cannot(&format!("the lab {} cannot run here", lesson.id), &refusal))?;
     let record = lab::start(&lesson.lab, lesson.id, store, mode)
         .map_err(|error| Problem::stage(&format!("cannot set the scene of {}", lesson.id), &error))?;
     print_task(lesson, &record);

@@ -1,20 +1,20 @@
 //! `glassbox learn`: one lesson, several, or all.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
 
-use super::audience::{Learner, Nobody};
+use super::audience::Nobody;
+use super::lesson::{cannot, give, learn, runs, skip};
 use super::problem::{Problem, state_directory, unwritable};
 use super::{Outcome, keys};
-use crate::event::{Body, Event, SCHEMA_VERSION};
 use crate::lessons;
-use crate::machine::{Machine, Verdict};
+use crate::machine::{Machine, Mode};
 use crate::present::{Jsonl, Plain, Terminal};
 use crate::progress::Progress;
-use crate::stage::{Ended, Fault, Left, Lesson, Options, Presenter, interrupt, perform, stable::Stable};
+use crate::stage::{Ended, Fault, Left, Lesson, Options, Presenter, stable::Stable};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -61,6 +61,21 @@ enum Format {
     Jsonl,
 }
 
+impl Args {
+    fn presenter(&self) -> Box<dyn Presenter> {
+        const WIDTH: usize = 80;
+        let out = io::stdout();
+        let format = self.format.unwrap_or(if out.is_terminal() { Format::Terminal } else { Format::Plain });
+        match (format, self.stable) {
+            (Format::Jsonl, false) => Box::new(Jsonl::new(out)),
+            (Format::Jsonl, true) => Box::new(Stable::new(Jsonl::new(out))),
+            (Format::Plain, false) => Box::new(Plain::new(out, WIDTH)),
+            (Format::Plain, true) => Box::new(Stable::new(Plain::new(out, WIDTH))),
+            (Format::Terminal, _) => Box::new(Terminal::new()),
+        }
+    }
+}
+
 pub(super) fn run(args: &Args) -> Outcome {
     let state = state_directory()?;
     let chosen = chosen(args, &state)?;
@@ -79,18 +94,14 @@ pub(super) fn run(args: &Args) -> Outcome {
         ));
     }
     let machine = Machine::examine();
-    if let [lesson] = chosen.as_slice()
-        && let Verdict::Cannot(refusal) = machine.verdict(lesson.needs)
-        && !args.all
-    {
-        return Err(Problem::cannot(&format!("the lesson {} cannot run here", lesson.id), &refusal));
-    }
+    let asked_for_this_one = chosen.len() == 1 && !args.all;
     let mut tally = Tally::default();
     for lesson in chosen {
-        let ended = match machine.verdict(lesson.needs) {
-            _ if !interactive => rehearse(lesson, &machine, &state, args)?,
-            verdict @ Verdict::Cannot(_) => skip(lesson, &verdict, &mut Terminal::new())?,
-            _ => learn(lesson, &machine, &state, begin_at(args, lesson, &state)?)?,
+        let ended = match machine.ready(lesson.needs) {
+            Err(refusal) if asked_for_this_one => return Err(cannot(lesson, &refusal)),
+            Err(refusal) => skip(lesson, &refusal, args.presenter().as_mut())?,
+            Ok(mode) if interactive => learn(lesson, mode, &state, begin_at(args, lesson, &state)?)?,
+            Ok(mode) => rehearse(lesson, mode, &state, args)?,
         };
         tally.count(&ended);
         if ended.left == Some(Left::Quit) {
@@ -101,6 +112,18 @@ pub(super) fn run(args: &Args) -> Outcome {
         writeln!(io::stdout(), "\n {tally}")?;
     }
     Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Perform a lesson for nobody in particular.
+fn rehearse(lesson: &'static Lesson, mode: Mode, state: &Path, args: &Args) -> Result<Ended, Problem> {
+    let options = Options {
+        mode,
+        runs: &runs(state),
+        from_step: args.from.unwrap_or(1),
+        fault: args.fault.map(|at_pause| Fault { at_pause }),
+    };
+    let mut nobody = Nobody::stopping_at(args.stop_at_pause);
+    give(lesson, &options, args.presenter().as_mut(), &mut nobody)
 }
 
 /// The step to begin with: where the learner left off, if he only says that he wants to go on.
@@ -177,131 +200,4 @@ impl std::fmt::Display for Tally {
         }
         Ok(())
     }
-}
-
-fn options<'a>(machine: &Machine, runs: &'a Path, from_step: usize) -> Option<Options<'a>> {
-    let mode = *machine.mode.as_ref().ok()?;
-    Some(Options { mode, runs, from_step, fault: None })
-}
-
-fn perform_in(
-    lesson: &Lesson,
-    options: &Options,
-    presenter: &mut dyn Presenter,
-    audience: &mut dyn crate::stage::Audience,
-) -> Result<Ended, Problem> {
-    interrupt::guard().map_err(|errno| Problem::failed("cannot handle signals", errno, ""))?;
-    perform(lesson, options, presenter, audience).map_err(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => error.into(),
-        _ => unwritable(options.runs, &error),
-    })
-}
-
-/// Perform a lesson for nobody in particular.
-fn rehearse(lesson: &'static Lesson, machine: &Machine, state: &Path, args: &Args) -> Result<Ended, Problem> {
-    const WIDTH: usize = 80;
-    let out = io::stdout();
-    let format = args.format.unwrap_or(if out.is_terminal() { Format::Terminal } else { Format::Plain });
-    let mut presenter: Box<dyn Presenter> = match (format, args.stable) {
-        (Format::Jsonl, false) => Box::new(Jsonl::new(out)),
-        (Format::Jsonl, true) => Box::new(Stable::new(Jsonl::new(out))),
-        (Format::Plain, false) => Box::new(Plain::new(out, WIDTH)),
-        (Format::Plain, true) => Box::new(Stable::new(Plain::new(out, WIDTH))),
-        (Format::Terminal, _) => Box::new(Terminal::new()),
-    };
-    let runs = runs(state);
-    match (machine.verdict(lesson.needs), options(machine, &runs, args.from.unwrap_or(1))) {
-        (Verdict::Runs | Verdict::RunsWithoutRoot, Some(mut options)) => {
-            options.fault = args.fault.map(|at_pause| Fault { at_pause });
-            perform_in(lesson, &options, presenter.as_mut(), &mut Nobody::stopping_at(args.stop_at_pause))
-        }
-        (verdict, _) => skip(lesson, &verdict, presenter.as_mut()),
-    }
-}
-
-/// Tell, in the stream of events, that a lesson cannot run here.
-fn skip(lesson: &Lesson, verdict: &Verdict, presenter: &mut dyn Presenter) -> Result<Ended, Problem> {
-    let Lesson { id, title, minutes, steps, .. } = *lesson;
-    let (why, hint) = match verdict {
-        Verdict::Cannot(refusal) => (refusal.why.clone(), refusal.hint.clone()),
-        _ => ("no way to set the stage was found".into(), "`glassbox doctor` shows more".into()),
-    };
-    let bodies = [
-        Body::Lesson { id: id.into(), title: title.into(), minutes, steps },
-        Body::Skip { what: format!("the lesson {id}"), why, hint },
-        Body::Finish { passed: 0, failed: 0, skipped: 1 },
-    ];
-    for body in bodies {
-        let event = Event { v: SCHEMA_VERSION, lane: "host".into(), pid: 0, body };
-        presenter.show(&event)?;
-    }
-    Ok(Ended { skipped: 1, ..Ended::default() })
-}
-
-fn runs(state: &Path) -> PathBuf {
-    state.join("runs")
-}
-
-/// Keeps the place after every step.
-struct Bookmark<'a> {
-    terminal: Terminal,
-    lesson: &'a Lesson,
-    progress: Progress,
-    state: &'a Path,
-}
-
-impl Presenter for Bookmark<'_> {
-    fn show(&mut self, event: &Event) -> io::Result<()> {
-        if let Body::Step { number, .. } = event.body {
-            self.progress.update(self.lesson.id, |record| record.step = number);
-            self.progress.save(self.state)?;
-        }
-        self.terminal.show(event)
-    }
-}
-
-/// Do a lesson with the learner, again from its start as often as he wants.
-pub(super) fn learn(
-    lesson: &'static Lesson,
-    machine: &Machine,
-    state: &Path,
-    from: usize,
-) -> Result<Ended, Problem> {
-    let runs = runs(state);
-    let mut from = from;
-    loop {
-        let options = match (machine.verdict(lesson.needs), options(machine, &runs, from)) {
-            (Verdict::Cannot(refusal), _) => {
-                return Err(Problem::cannot(&format!("the lesson {} cannot run here", lesson.id), &refusal));
-            }
-            (_, Some(options)) => options,
-            (_, None) => return skip(lesson, &Verdict::Runs, &mut Terminal::new()),
-        };
-        let mut bookmark = Bookmark { terminal: Terminal::new(), lesson, progress: progress(state)?, state };
-        writeln!(io::stdout())?;
-        let ended = perform_in(lesson, &options, &mut bookmark, &mut Learner)?;
-        if ended.left == Some(Left::Restart) {
-            from = 1;
-            continue;
-        }
-        if ended.left.is_none() && ended.failed == 0 {
-            finish(&mut bookmark, &ended)?;
-        }
-        return Ok(ended);
-    }
-}
-
-fn finish(bookmark: &mut Bookmark, ended: &Ended) -> Result<(), Problem> {
-    let (right, of) = ended.predictions;
-    bookmark.progress.update(bookmark.lesson.id, |record| {
-        record.done = true;
-        record.step = 0;
-        (record.predicted_right, record.predicted) = (right, of);
-    });
-    bookmark.progress.save(bookmark.state).map_err(|error| unwritable(bookmark.state, &error))?;
-    if of > 0 {
-        writeln!(io::stdout(), " you predicted {right} of {of} right")?;
-    }
-    writeln!(io::stdout(), " its assignment: glassbox lab start {}", bookmark.lesson.id)?;
-    Ok(())
 }

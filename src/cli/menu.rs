@@ -5,13 +5,21 @@ use std::process::ExitCode;
 
 use colored::Colorize;
 
-use super::learn::{learn, progress};
+use super::learn::progress;
+use super::lesson::{cannot, learn};
 use super::problem::{Problem, state_directory};
 use super::{Outcome, keys, list};
 use crate::lessons;
-use crate::machine::{Machine, Verdict};
+use crate::machine::{Machine, Mode, Refusal};
 use crate::present::Terminal;
 use crate::stage::{Lesson, interrupt};
+
+/// A line of the menu.
+struct Entry {
+    part: &'static str,
+    lesson: &'static Lesson,
+    ready: Result<Mode, Refusal>,
+}
 
 pub(super) fn run() -> Outcome {
     if !keys::has_terminal() {
@@ -19,63 +27,63 @@ pub(super) fn run() -> Outcome {
     }
     interrupt::guard().map_err(|errno| Problem::failed("cannot handle signals", errno, ""))?;
     let machine = Machine::examine();
-    let verdicts: Vec<Verdict> = lessons::all().map(|lesson| machine.verdict(lesson.needs)).collect();
-    greet(&verdicts)?;
+    let entries: Vec<Entry> = lessons::PARTS
+        .iter()
+        .flat_map(|part| part.lessons.iter().map(|lesson| (part.title, *lesson)))
+        .map(|(part, lesson)| Entry { part, lesson, ready: machine.ready(lesson.needs) })
+        .collect();
+    greet(&entries)?;
     let state = state_directory()?;
     loop {
-        let done = progress(&state)?;
-        let entries: Vec<(&'static str, &'static Lesson)> = lessons::PARTS
-            .iter()
-            .flat_map(|part| part.lessons.iter().map(|lesson| (part.title, *lesson)))
-            .collect();
-        let mut items: Vec<String> = entries
-            .iter()
-            .zip(&verdicts)
-            .map(|((part, lesson), verdict)| item(part, lesson, done.lesson(lesson.id).done, verdict))
-            .collect();
+        let progress = progress(&state)?;
+        let done = |entry: &Entry| progress.lesson(entry.lesson.id).done;
+        let mut items: Vec<String> = entries.iter().map(|entry| entry.line(done(entry))).collect();
         items.push("  quit".into());
-        let next = entries.iter().position(|(_, lesson)| !done.lesson(lesson.id).done).unwrap_or(0);
+        let next = entries.iter().position(|entry| !done(entry)).unwrap_or(0);
         let asked = keys::choose("Which lesson?", &items, next);
         let chosen =
             asked.map_err(|error| Problem::failed("cannot show the menu", error, "glassbox list"))?;
-        let Some((_, lesson)) = chosen.and_then(|index| entries.get(index)) else {
+        let Some(Entry { lesson, ready, .. }) = chosen.and_then(|index| entries.get(index)) else {
             return Ok(ExitCode::SUCCESS);
         };
-        let from = where_to_begin(lesson, done.lesson(lesson.id).step)?;
-        match learn(lesson, &machine, &state, from) {
-            Ok(_) => writeln!(io::stdout())?,
-            // One lesson that cannot run here does not end the menu.
-            Err(problem) => {
-                problem.tell();
+        let told = match ready {
+            Ok(mode) => {
+                let from = where_to_begin(lesson, progress.lesson(lesson.id).step)?;
+                learn(lesson, *mode, &state, from).map(drop)
             }
+            Err(refusal) => Err(cannot(lesson, refusal)),
+        };
+        // One lesson that cannot run here does not end the menu.
+        if let Err(problem) = told {
+            problem.tell();
         }
+        writeln!(io::stdout())?;
     }
 }
 
-fn greet(verdicts: &[Verdict]) -> io::Result<()> {
+fn greet(entries: &[Entry]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let runs = verdicts.iter().filter(|verdict| !matches!(verdict, Verdict::Cannot(_))).count();
-    writeln!(out, "{}", "glassbox: a container with glass walls".bold())?;
+    let (runs, all) = (entries.iter().filter(|entry| entry.ready.is_ok()).count(), entries.len());
+    let rest = if runs < all { "; `glassbox doctor` says what the others want" } else { "" };
     let what = "Each lesson does one thing that containers are made of, for real, and shows you the kernel.";
-    for line in textwrap::wrap(what, Terminal::width()) {
-        writeln!(out, "{line}")?;
-    }
-    let rest = if runs < verdicts.len() { "; `glassbox doctor` says what the others want" } else { "" };
-    for line in
-        textwrap::wrap(&format!("{runs} of {} lessons run here{rest}.", verdicts.len()), Terminal::width())
-    {
-        writeln!(out, "{line}")?;
+    writeln!(out, "{}", "glassbox: a container with glass walls".bold())?;
+    for text in [what, &format!("{runs} of {all} lessons run here{rest}.")] {
+        for line in textwrap::wrap(text, Terminal::width()) {
+            writeln!(out, "{line}")?;
+        }
     }
     writeln!(out)
 }
 
-fn item(part: &str, lesson: &Lesson, done: bool, verdict: &Verdict) -> String {
-    let cannot = if matches!(verdict, Verdict::Cannot(_)) { " (cannot run here)" } else { "" };
-    let line = format!("{}{cannot}", list::line(lesson, done));
-    let full = format!("{line}   {part}");
-    let room = Terminal::width().saturating_sub(4);
-    let fitting = if full.chars().count() <= room { full } else { line };
-    fitting.chars().take(room).collect::<String>().trim_end().to_string()
+impl Entry {
+    fn line(&self, done: bool) -> String {
+        let cannot = if self.ready.is_err() { " (cannot run here)" } else { "" };
+        let line = format!("{}{cannot}", list::line(self.lesson, done));
+        let full = format!("{line}   {}", self.part);
+        let room = Terminal::width().saturating_sub(4);
+        let fitting = if full.chars().count() <= room { full } else { line };
+        fitting.chars().take(room).collect::<String>().trim_end().to_string()
+    }
 }
 
 /// A lesson that was left in the middle can be gone on with.

@@ -6,6 +6,7 @@ mod doctor;
 mod keys;
 mod lab;
 mod learn;
+mod lesson;
 mod list;
 mod menu;
 mod problem;

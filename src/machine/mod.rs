@@ -9,7 +9,7 @@ mod trial;
 
 pub use explain::{Refusal, explain, user_namespace_policy};
 pub use mode::Mode;
-pub use need::{Finding, Need, Verdict};
+pub use need::{Need, Verdict};
 
 use crate::kernel::cgroup::{Hierarchies, Layout};
 
@@ -41,21 +41,11 @@ impl Machine {
         self.hierarchies.as_ref().map_or(Layout::None, Hierarchies::layout)
     }
 
-    /// Whether all `needs` are met, and if not, the first that is not.
-    pub fn verdict(&self, needs: &[Need]) -> Verdict {
-        let mode = match &self.mode {
-            Ok(mode) => *mode,
-            Err(refusal) => return Verdict::Cannot(refusal.clone()),
-        };
-        let missing = needs.iter().find_map(|need| match need.examine(self, mode) {
-            Finding::Met => None,
-            Finding::Missing(refusal) => Some(refusal),
-        });
-        match (missing, mode) {
-            (Some(refusal), _) => Verdict::Cannot(refusal),
-            (None, Mode::Root) => Verdict::Runs,
-            (None, Mode::UserNamespace { .. }) => Verdict::RunsWithoutRoot,
-        }
+    /// The powers that something with these needs runs with here, or the first thing that stands in its way.
+    pub fn ready(&self, needs: &[Need]) -> Result<Mode, Refusal> {
+        let mode = self.mode.clone()?;
+        needs.iter().try_for_each(|need| need.examine(self, mode))?;
+        Ok(mode)
     }
 }
 

@@ -45,15 +45,6 @@ impl fmt::Display for Need {
     }
 }
 
-/// Whether a need is met.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
-    /// It is.
-    Met,
-    /// It is not.
-    Missing(Refusal),
-}
-
 /// Whether a lesson runs here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
@@ -64,6 +55,16 @@ pub enum Verdict {
     RunsWithoutRoot,
     /// Not.
     Cannot(Refusal),
+}
+
+impl From<Result<Mode, Refusal>> for Verdict {
+    fn from(ready: Result<Mode, Refusal>) -> Self {
+        match ready {
+            Ok(Mode::Root) => Verdict::Runs,
+            Ok(Mode::UserNamespace { .. }) => Verdict::RunsWithoutRoot,
+            Err(refusal) => Verdict::Cannot(refusal),
+        }
+    }
 }
 
 impl fmt::Display for Verdict {
@@ -77,8 +78,8 @@ impl fmt::Display for Verdict {
 }
 
 impl Need {
-    /// Look, or try.
-    pub fn examine(self, machine: &Machine, mode: Mode) -> Finding {
+    /// Look, or try: whether it is met, and if not, what stands in the way.
+    pub fn examine(self, machine: &Machine, mode: Mode) -> Result<(), Refusal> {
         let tried = match self {
             Need::Kernel(major, minor) => return kernel_at_least(&machine.release, (major, minor)),
             Need::Program(name) => return program(name),
@@ -94,7 +95,7 @@ impl Need {
                 Filter::allowing(["write", "exit_group", "close"]).install()
             }),
         };
-        tried.map_or_else(|error| Finding::Missing(explain(&error)), |()| Finding::Met)
+        tried.map_err(|error| explain(&error))
     }
 }
 
@@ -104,24 +105,24 @@ fn mount_overlay(mode: Mode) -> kernel::Result<()> {
     mount("overlay", "merged", "overlay", Flags::empty(), "lowerdir=lower,upperdir=upper,workdir=work")
 }
 
-fn kernel_at_least(release: &str, wanted: (u32, u32)) -> Finding {
+fn kernel_at_least(release: &str, wanted: (u32, u32)) -> Result<(), Refusal> {
     let mut numbers = release.split(|sign: char| !sign.is_ascii_digit()).map_while(|part| part.parse().ok());
     let has: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     if has >= wanted {
-        return Finding::Met;
+        return Ok(());
     }
     let (major, minor) = wanted;
-    Finding::Missing(Refusal::new(
+    Err(Refusal::new(
         format!("this kernel is {release}, and Linux {major}.{minor} or newer is needed"),
         "boot a newer kernel",
     ))
 }
 
-fn program(name: &'static str) -> Finding {
+fn program(name: &'static str) -> Result<(), Refusal> {
     if crate::probe::programs::find(name).is_some() {
-        return Finding::Met;
+        return Ok(());
     }
-    Finding::Missing(Refusal::new(
+    Err(Refusal::new(
         format!("the program {name} is not on PATH"),
         format!("install it, on Debian: sudo apt install {}", package(name)),
     ))
@@ -135,12 +136,12 @@ fn package(program: &str) -> &str {
     }
 }
 
-fn usable(machine: &Machine, controller: Controller) -> Finding {
+fn usable(machine: &Machine, controller: Controller) -> Result<(), Refusal> {
     let Some(hierarchies) = &machine.hierarchies else {
-        return Finding::Missing(Refusal::new("/proc is not mounted", "mount -t proc proc /proc"));
+        return Err(Refusal::new("/proc is not mounted", "mount -t proc proc /proc"));
     };
     match Group::plan(hierarchies, "glassbox", &[controller]) {
-        Ok(_) => Finding::Met,
-        Err(missing) => Finding::Missing(Refusal::from(&missing)),
+        Ok(_) => Ok(()),
+        Err(missing) => Err(Refusal::from(&missing)),
     }
 }

@@ -1,0 +1,115 @@
+//! One lesson: with the learner, for nobody in particular, or left out with its reason.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::audience::Learner;
+use super::learn::progress;
+use super::problem::{Problem, unwritable};
+use crate::event::{Body, Event, SCHEMA_VERSION};
+use crate::machine::{Mode, Refusal};
+use crate::present::Terminal;
+use crate::progress::Progress;
+use crate::stage::{Audience, Ended, Left, Lesson, Options, Presenter, interrupt, perform};
+
+/// A lesson that somebody asked for and that cannot run here.
+pub(super) fn cannot(lesson: &Lesson, refusal: &Refusal) -> Problem {
+    Problem::cannot(&format!("the lesson {} cannot run here", lesson.id), refusal)
+}
+
+/// Perform a lesson.
+pub(super) fn give(
+    lesson: &Lesson,
+    options: &Options,
+    presenter: &mut dyn Presenter,
+    audience: &mut dyn Audience,
+) -> Result<Ended, Problem> {
+    interrupt::guard().map_err(|errno| Problem::failed("cannot handle signals", errno, ""))?;
+    perform(lesson, options, presenter, audience).map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => error.into(),
+        _ => unwritable(options.runs, &error),
+    })
+}
+
+/// Tell, in the stream of events, that a lesson cannot run here.
+pub(super) fn skip(
+    lesson: &Lesson,
+    refusal: &Refusal,
+    presenter: &mut dyn Presenter,
+) -> Result<Ended, Problem> {
+    let Lesson { id, title, minutes, steps, .. } = *lesson;
+    let Refusal { why, hint } = refusal.clone();
+    let bodies = [
+        Body::Lesson { id: id.into(), title: title.into(), minutes, steps },
+        Body::Skip { what: format!("the lesson {id}"), why, hint },
+        Body::Finish { passed: 0, failed: 0, skipped: 1 },
+    ];
+    for body in bodies {
+        let event = Event { v: SCHEMA_VERSION, lane: "host".into(), pid: 0, body };
+        presenter.show(&event)?;
+    }
+    Ok(Ended { skipped: 1, ..Ended::default() })
+}
+
+/// Where ledgers are kept.
+pub(super) fn runs(state: &Path) -> PathBuf {
+    state.join("runs")
+}
+
+/// Keeps the place after every step.
+struct Bookmark<'a> {
+    terminal: Terminal,
+    lesson: &'a Lesson,
+    progress: Progress,
+    state: &'a Path,
+}
+
+impl Presenter for Bookmark<'_> {
+    fn show(&mut self, event: &Event) -> io::Result<()> {
+        if let Body::Step { number, .. } = event.body {
+            self.progress.update(self.lesson.id, |record| record.step = number);
+            self.progress.save(self.state)?;
+        }
+        self.terminal.show(event)
+    }
+}
+
+/// Do a lesson with the learner, again from its start as often as he wants.
+pub(super) fn learn(
+    lesson: &'static Lesson,
+    mode: Mode,
+    state: &Path,
+    from: usize,
+) -> Result<Ended, Problem> {
+    let runs = runs(state);
+    let mut from_step = from;
+    loop {
+        let options = Options { mode, runs: &runs, from_step, fault: None };
+        let mut bookmark = Bookmark { terminal: Terminal::new(), lesson, progress: progress(state)?, state };
+        writeln!(io::stdout())?;
+        let ended = give(lesson, &options, &mut bookmark, &mut Learner)?;
+        if ended.left == Some(Left::Restart) {
+            from_step = 1;
+            continue;
+        }
+        if ended.left.is_none() && ended.failed == 0 {
+            finish(&mut bookmark, &ended)?;
+        }
+        return Ok(ended);
+    }
+}
+
+fn finish(bookmark: &mut Bookmark, ended: &Ended) -> Result<(), Problem> {
+    let (right, of) = ended.predictions;
+    bookmark.progress.update(bookmark.lesson.id, |record| {
+        record.done = true;
+        record.step = 0;
+        (record.predicted_right, record.predicted) = (right, of);
+    });
+    bookmark.progress.save(bookmark.state).map_err(|error| unwritable(bookmark.state, &error))?;
+    if of > 0 {
+        writeln!(io::stdout(), " you predicted {right} of {of} right")?;
+    }
+    writeln!(io::stdout(), " its assignment: glassbox lab start {}", bookmark.lesson.id)?;
+    Ok(())
+}
