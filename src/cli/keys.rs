@@ -1,12 +1,12 @@
 //! The keyboard, and what the terminal can do.
 
-use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 use std::os::fd::AsFd;
 
 use dialoguer::Select;
 use dialoguer::console::Term;
 use dialoguer::theme::ColorfulTheme;
-use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
+use nix::sys::termios::{FlushArg, LocalFlags, SetArg, tcflush, tcgetattr, tcsetattr};
 
 use crate::present::is_dumb;
 use crate::stage::interrupt;
@@ -77,13 +77,19 @@ fn choose_by_number(prompt: &str, items: &[String], default: usize) -> io::Resul
 ///
 /// Ctrl-C still sends its signal.
 pub(crate) fn key() -> io::Result<Option<char>> {
+    const ESCAPE: u8 = 0x1b;
     let stdin = io::stdin();
     let before = tcgetattr(stdin.as_fd())?;
     let mut waiting = before.clone();
     waiting.local_flags.remove(LocalFlags::ICANON | LocalFlags::ECHO);
     tcsetattr(stdin.as_fd(), SetArg::TCSADRAIN, &waiting)?;
+    // Not through the buffer of `Stdin`: what is typed ahead is for whoever reads next, such as a shell inside.
     let mut byte = [0];
-    let read = stdin.lock().read(&mut byte);
+    let read = nix::unistd::read(stdin.as_fd(), &mut byte);
+    if byte[0] == ESCAPE {
+        // An arrow key sends more after it, which would be taken for keys of their own.
+        tcflush(stdin.as_fd(), FlushArg::TCIFLUSH)?;
+    }
     tcsetattr(stdin.as_fd(), SetArg::TCSADRAIN, &before)?;
     Ok((read? == 1).then_some(char::from(byte[0])))
 }
