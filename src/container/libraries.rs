@@ -112,3 +112,38 @@ fn configured(file: &Path, directories: &mut Vec<PathBuf>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_path_can_be_relative_to_its_file() {
+        let dirs = run_path("$ORIGIN/../lib:/opt/lib", Path::new("/opt/tool/bin/tool"));
+        assert_eq!(dirs, [Path::new("/opt/tool/bin/../lib"), Path::new("/opt/lib")]);
+    }
+
+    #[test]
+    fn directories_come_from_included_files_too() -> std::io::Result<()> {
+        let dir = tempfile::tempdir()?;
+        let at = dir.path().display();
+        fs::write(dir.path().join("ld.so.conf"), format!("# ours\ninclude {at}/parts/*.conf\n/opt/last\n"))?;
+        fs::create_dir(dir.path().join("parts"))?;
+        fs::write(dir.path().join("parts/b.conf"), "/opt/second\n")?;
+        fs::write(dir.path().join("parts/a.conf"), "/opt/first # why\n")?;
+        fs::write(dir.path().join("parts/ignored"), "/opt/ignored\n")?;
+        let mut directories = vec![];
+        configured(&dir.path().join("ld.so.conf"), &mut directories);
+        assert_eq!(directories, ["/opt/first", "/opt/second", "/opt/last"].map(PathBuf::from));
+        Ok(())
+    }
+
+    #[test]
+    fn the_shell_of_this_machine_has_all_that_it_needs() -> Result<(), Error> {
+        let shell = crate::probe::programs::find("sh").unwrap_or_default();
+        for library in of(&shell)? {
+            assert!(library.is_file(), "{}", library.display());
+        }
+        Ok(())
+    }
+}

@@ -37,6 +37,8 @@ impl<P: Presenter> Stable<P> {
         }
         match &event.body {
             Body::Lane { name } => self.coming = Some(name.clone()),
+            // The kernel gives the number of a namespace that is gone to the next one, sooner or later.
+            Body::Step { .. } => self.namespaces.clear(),
             // Only the host's clone3 returns a number that is the host's.
             Body::Call(Call { name, result, .. }) if name == "clone3" && event.lane == "host" => {
                 if let Some(role) = self.coming.take() {
@@ -218,5 +220,65 @@ impl<P: Presenter> Presenter for Stable<P> {
             self.text(text);
         }
         self.next.show(&event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::SCHEMA_VERSION;
+
+    /// Keeps what it is shown.
+    #[derive(Default)]
+    struct Kept(Vec<Event>);
+
+    impl Presenter for Kept {
+        fn show(&mut self, event: &Event) -> io::Result<()> {
+            self.0.push(event.clone());
+            Ok(())
+        }
+    }
+
+    fn stable(events: &[(&str, i32, Body)]) -> Vec<Body> {
+        let mut stable = Stable::new(Kept::default());
+        for (lane, pid, body) in events {
+            let event = Event { v: SCHEMA_VERSION, lane: (*lane).into(), pid: *pid, body: body.clone() };
+            stable.show(&event).unwrap_or_else(|error| panic!("{error}"));
+        }
+        stable.next.0.into_iter().map(|event| event.body).collect()
+    }
+
+    fn say(text: &str) -> Body {
+        Body::Say { text: text.into() }
+    }
+
+    #[test]
+    fn a_pid_becomes_the_name_of_its_lane_where_it_stands_alone() {
+        let shown = stable(&[
+            ("container", 4242, say("NSpid 4242 1")),
+            ("host", 77, say("/proc/4242/ns/pid, 14242, 4242.5, x4242, [4242], 77 KiB")),
+        ]);
+        assert_eq!(shown[0], say("NSpid <container> 1"));
+        assert_eq!(shown[1], say("/proc/<container>/ns/pid, 14242, 4242.5, x4242, [4242], <host> KiB"));
+    }
+
+    #[test]
+    fn namespaces_are_numbered_by_kind_and_anew_in_each_step() {
+        let step = Body::Step { number: 2, title: "next".into() };
+        let shown = stable(&[
+            ("host", 1, say("pid:[4026531836] pid:[4026532178] mnt:[4026532177]")),
+            ("host", 1, step),
+            ("host", 1, say("pid:[4026532178]")),
+        ]);
+        assert_eq!(shown[0], say("pid:[1] pid:[2] mnt:[1]"));
+        assert_eq!(shown[2], say("pid:[1]"));
+    }
+
+    #[test]
+    fn a_cgroup_keeps_its_tree_and_its_own_name() {
+        let v1 = run_names("/sys/fs/cgroup/memory/user.slice/x/glassbox-k3f9-hog/memory.limit_in_bytes");
+        assert_eq!(v1, "/sys/fs/cgroup/memory/glassbox-RUN-hog/memory.limit_in_bytes");
+        let v2 = run_names("/sys/fs/cgroup/system.slice/glassbox-k3f9-hog/memory.max");
+        assert_eq!(v2, "/sys/fs/cgroup/glassbox-RUN-hog/memory.max");
     }
 }
