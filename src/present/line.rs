@@ -96,7 +96,12 @@ pub(super) fn wrapped(first: Line, style: Style, text: &str, indent: usize, widt
     lines
 }
 
-/// Where a line may end: at a blank, and in a list of flags.
+/// Where a line may end: at a blank, in a list of flags, and in a path that is too long to stay whole;
+/// an address is not broken: it is to be copied.
 fn pieces(line: &str) -> Box<dyn Iterator<Item = textwrap::core::Word<'_>> + '_> {
-    Box::new(line.split_inclusive([' ', '|']).map(textwrap::core::Word::from))
+    const LONG: usize = 40;
+    Box::new(line.split_inclusive([' ', '|']).flat_map(|word| {
+        let ends: &[char] = if word.len() > LONG && !word.contains("://") { &['/'] } else { &[] };
+        word.split_inclusive(ends).map(textwrap::core::Word::from)
+    }))
 }
