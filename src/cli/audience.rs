@@ -55,8 +55,7 @@ impl Audience for Learner {
         let mut asked_to_restart = false;
         say_why_it_waits(moment)?;
         loop {
-            prompt(moment)?;
-            let key = keys::key()?;
+            let key = keys::key(|| prompt(moment))?;
             clear_prompt()?;
             match key {
                 Some('\n' | '\r' | ' ' | 'n') => return Ok(Wish::Next),

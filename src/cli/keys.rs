@@ -42,6 +42,10 @@ pub(crate) fn choose(prompt: &str, items: &[String], default: usize) -> io::Resu
         menu = menu.with_prompt(prompt);
     }
     interrupt::cursor_will_hide();
+    // A key that comes before the menu reads keys must not be echoed into it.
+    let mut settings = tcgetattr(io::stdin().as_fd())?;
+    settings.local_flags.remove(LocalFlags::ECHO);
+    tcsetattr(io::stdin().as_fd(), SetArg::TCSADRAIN, &settings)?;
     let chosen = menu.interact_on_opt(&Term::stdout());
     interrupt::restore_terminal();
     chosen.map_err(|error| io::Error::other(error.to_string()))
@@ -73,10 +77,10 @@ fn choose_by_number(prompt: &str, items: &[String], default: usize) -> io::Resul
     }
 }
 
-/// Wait for one key, without the Enter key after it. `None` is the end of input.
+/// Show `prompt`, and wait for one key, without the Enter key after it. `None` is the end of input.
 ///
 /// Ctrl-C still sends its signal.
-pub(crate) fn key() -> io::Result<Option<char>> {
+pub(crate) fn key(prompt: impl FnOnce() -> io::Result<()>) -> io::Result<Option<char>> {
     const ESCAPE: u8 = 0x1b;
     let stdin = io::stdin();
     let before = tcgetattr(stdin.as_fd())?;
@@ -85,7 +89,7 @@ pub(crate) fn key() -> io::Result<Option<char>> {
     tcsetattr(stdin.as_fd(), SetArg::TCSADRAIN, &waiting)?;
     // Not through the buffer of `Stdin`: what is typed ahead is for whoever reads next, such as a shell inside.
     let mut byte = [0];
-    let read = nix::unistd::read(stdin.as_fd(), &mut byte);
+    let read = prompt().and_then(|()| Ok(nix::unistd::read(stdin.as_fd(), &mut byte)?));
     if byte[0] == ESCAPE {
         // An arrow key sends more after it, which would be taken for keys of their own.
         tcflush(stdin.as_fd(), FlushArg::TCIFLUSH)?;
