@@ -29,14 +29,22 @@ pub struct Janitor {
 const OUTLIVED: [Sig; 4] = [Sig::SIGINT, Sig::SIGTERM, Sig::SIGHUP, Sig::SIGQUIT];
 
 impl Janitor {
-    /// Fork the janitor of the ledger at `path`. To be called before any other process of the run is made.
+    /// Fork the janitor of the ledger at `path`, and wait until no signal to the terminal's processes can end
+    /// it. To be called before any other process of the run is made.
     pub fn hire(path: &Path) -> io::Result<Self> {
         let (waiting, alive) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+        let (ready, preparing) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
         match raw::fork()? {
-            Some(pid) => Ok(Self { pid, alive }),
+            Some(pid) => {
+                drop(preparing);
+                File::from(ready).read_to_end(&mut vec![])?;
+                Ok(Self { pid, alive })
+            }
             None => {
-                drop(alive);
-                let done = attend(waiting, path);
+                drop((alive, ready));
+                let prepared = withdraw();
+                drop(preparing);
+                let done = prepared.and_then(|()| attend(waiting, path));
                 raw::exit_now(i32::from(done.is_err()));
             }
         }
@@ -60,11 +68,16 @@ impl Janitor {
     }
 }
 
-fn attend(waiting: OwnedFd, path: &Path) -> io::Result<()> {
+/// Leave the terminal's session, and its signals.
+fn withdraw() -> io::Result<()> {
     nix::unistd::setsid()?;
     let ignore = nix::sys::signal::SigSet::from_iter(OUTLIVED);
     ignore.thread_block()?;
-    let_go_of_the_terminal()?;
+    let_go_of_the_terminal()
+}
+
+/// Wait until everybody else is gone, then clear away.
+fn attend(waiting: OwnedFd, path: &Path) -> io::Result<()> {
     File::from(waiting).read_to_end(&mut vec![])?;
     ledger::settle(path)?;
     Ok(())
