@@ -237,9 +237,12 @@ fn orphans(stage: &mut Stage) -> Result<()> {
             .check("the orphan ended well")
             .expect("exited with 0")
             .saw((ended.to_string(), "wait4(-1)"))?;
+        // wait() answers a parent only: whoever hears of the orphan's end is its parent.
+        let is_orphan = adopted == Pid::from_raw(3);
+        let observed = if is_orphan { "number 1 of the namespace" } else { "init of the host" };
         inside.reveal(
             guess,
-            "number 1 of the namespace",
+            observed,
             "Number 1 adopts every orphan of its namespace. A program that was not written for that never
              calls wait(), and dead processes pile up as zombies: the reason for `docker run --init`.",
         )?;

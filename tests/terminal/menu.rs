@@ -87,17 +87,22 @@ fn to_pid(screen: &mut Screen) {
     panic!("no lesson pid on\n{}", screen.text());
 }
 
-fn lesson_and_back(columns: u16) {
-    let home = Home::new();
-    let mut screen = menu(&home, columns);
-    to_pid(&mut screen);
-    screen.wait_for("step 1 of 6");
+/// Answer the first question, leave at the pause, and then leave the menu.
+fn leave_from_the_lesson(mut screen: Screen, home: &Home) {
     screen.choose(0);
     screen.at_prompt("q");
     screen.wait_for("Which lesson?");
     screen.wait_for("quit");
     screen.press("q");
-    screen.ends_with(0, &home);
+    screen.ends_with(0, home);
+}
+
+fn lesson_and_back(columns: u16) {
+    let home = Home::new();
+    let mut screen = menu(&home, columns);
+    to_pid(&mut screen);
+    screen.wait_for("step 1 of 6");
+    leave_from_the_lesson(screen, &home);
 }
 
 fn go_on(columns: u16) {
@@ -121,10 +126,5 @@ fn go_on(columns: u16) {
     screen.wait_for("You have been here before");
     screen.choose(1);
     screen.wait_for("step 1 of 6");
-    screen.choose(0);
-    screen.at_prompt("q");
-    screen.wait_for("Which lesson?");
-    screen.wait_for("quit");
-    screen.press("q");
-    screen.ends_with(0, &home);
+    leave_from_the_lesson(screen, &home);
 }
