@@ -19,8 +19,16 @@ pub struct Part {
 
 /// Every lesson, in order.
 pub const PARTS: &[Part] = &[
-    Part { title: "Namespaces", lessons: &[&pid::LESSON] },
-    Part { title: "Control groups", lessons: &[&memory::LESSON] },
+    Part {
+        title: "Namespaces",
+        lessons: &[
+            &pid::LESSON,
+        ],
+    },
+    Part {
+        title: "Control groups",
+        lessons: &[ &memory::LESSON,],
+    },
     Part { title: "Union file system and images", lessons: &[&overlay::LESSON] },
     Part { title: "The container", lessons: &[&container::LESSON] },
 ];

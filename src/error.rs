@@ -1,7 +1,7 @@
 //! Why a lesson or a lab could not go on, and what to do about it.
 
-use crate::kernel::Errno;
-use crate::machine::{Refusal, explain};
+use crate::kernel::error::answer;
+use crate::machine::{Attempt, Refusal, explain};
 use crate::{kernel, probe};
 
 /// The result of everything a lesson does.
@@ -34,33 +34,38 @@ pub enum Error {
     #[error(transparent)]
     Image(#[from] crate::container::image::Error),
     /// Something else that the system refused.
-    #[error("{what}: {why}")]
+    #[error("{what}: {}", answer(why))]
     Io {
         /// What was being done.
         what: String,
         /// What the system answered.
         why: std::io::Error,
     },
+    /// Nobody takes what is shown, or nobody answers.
+    #[error("cannot write the output: {}", answer(.0))]
+    Output(std::io::Error),
+    /// Another process was refused something. It knows best what stands in its way, and has told.
+    #[error("{}", .0.why)]
+    Told(Refusal),
     /// The lesson itself is wrong.
     #[error("{0}")]
     Lesson(String),
 }
 
 impl Error {
-    /// What to do about it; nothing if the learner has been told already.
-    pub fn hint(&self) -> String {
+    /// What stands in the way, and what to do about it.
+    pub fn explained(&self) -> Refusal {
         match self {
-            Error::Kernel(error) if error.errno == Errno::ENOSPC && error.call != "unshare" => {
-                "the file system in memory is full: free some memory, and try again".into()
-            }
-            Error::Kernel(error) => explain(error).hint,
-            Error::Cgroup(missing) => Refusal::from(missing).hint,
-            Error::Image(image) => image.hint(),
-            Error::Unreadable(_) | Error::Io { .. } => {
-                "`glassbox doctor` shows what this machine allows".into()
-            }
-            Error::Lesson(_) => "this is a fault of glassbox: please report it".into(),
-            Error::Claim(_) | Error::Lane { .. } => String::new(),
+            Error::Kernel(error) => explain(error),
+            Error::Unreadable(state) => explain(state),
+            Error::Cgroup(missing) => explain(missing),
+            Error::Image(error) => explain(error),
+            Error::Io { what, why } => explain(Attempt::system(what, why)),
+            Error::Output(why) => explain(Attempt::output(why)),
+            Error::Told(refusal) => refusal.clone(),
+            Error::Lesson(fault) => explain(Attempt::fault(fault)),
+            // Shown already, with what there is to be known about it.
+            Error::Claim(_) | Error::Lane { .. } => Refusal { why: self.to_string(), hint: String::new() },
         }
     }
 

@@ -98,6 +98,9 @@ pub struct Row {
     pub after: Option<String>,
     /// What that means.
     pub note: String,
+    /// What it is called on machines of another kind: `version 1: memory.limit_in_bytes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<String>,
     /// Whether another run can see something else in the first column.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub before_varies: bool,

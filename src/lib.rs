@@ -1,10 +1,12 @@
 //! A container with glass walls.
 //!
 //! ```text
-//! cli ─▶ lessons ─▶ stage ─▶ lab ─▶ error ─▶ container ─▶ trace ─▶ machine ─▶ probe ─▶ kernel
+//! cli ─▶ lessons ─▶ stage ─▶ lab ─▶ error ─▶ container ─▶ trace ─▶ machine ─▶ xray ─▶ probe ─▶ kernel
 //! ```
 //! Modules depend one way, from the left to the right. What a lesson shows is a stream of [`event`]s, which
 //! [`present`] lays out for the terminal, a pipe, a program, or the book.
+
+#![warn(clippy::print_stdout, reason = "it panics where the disk is full: writeln! does not")]
 
 pub mod book;
 pub mod cli;
@@ -22,3 +24,4 @@ pub mod progress;
 pub mod stage;
 pub mod state;
 pub mod trace;
+pub mod xray;

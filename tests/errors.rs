@@ -19,11 +19,13 @@ fn main() -> ExitCode {
         trial("no terminal", no_terminal),
         trial("wrong step", wrong_step),
         trial("wrong flags", wrong_flags),
+        trial("flags of all commands", flags_of_all_commands),
         trial("no home", no_home),
         trial("state directory that cannot be made", state_below_a_file),
         trial("lab that was not started", lab_not_started),
         trial("lab with a damaged record", damaged_record),
         trial("output that nobody reads", closed_pipe),
+        trial("output to a full disk", full_disk),
     ];
     trials.extend(in_namespaces());
     common::run(trials)
@@ -58,7 +60,7 @@ fn no_terminal() {
     // Without a lesson there is the list, and no error.
     let list = home.run([]);
     assert_eq!((list.code, list.err.as_str()), (Some(0), ""), "{list}");
-    assert!(list.out.contains("glassbox learn pid"), "{list}");
+    assert!(list.out.contains(&format!("glassbox learn {}", common::lessons()[0])), "{list}");
 }
 
 fn wrong_step() {
@@ -86,6 +88,18 @@ fn wrong_flags() {
         assert_eq!((ran.code, ran.out.as_str()), (Some(USAGE), ""), "{ran}");
         assert!(ran.err.starts_with("error: ") && ran.err.contains(said), "{said}: {ran}");
     }
+}
+
+/// What glassbox says to itself is nobody else's.
+fn flags_of_all_commands() {
+    let home = Home::new();
+    for command in ["learn", "doctor", "lab", "list"] {
+        let help = home.run([command, "--help"]);
+        assert!(help.out.contains("--no-scope") && !help.out.contains("--moved-from"), "{help}");
+        assert_eq!((help.code, help.err.as_str()), (Some(0), ""), "{help}");
+    }
+    let list = home.run(["list", "--no-scope"]);
+    assert_eq!((list.code, list.err.as_str()), (Some(0), ""), "{list}");
 }
 
 fn no_home() {
@@ -140,13 +154,37 @@ fn damaged_record() {
 /// `| head -1`, at its worst: whoever should read is gone before the first line.
 fn closed_pipe() {
     let home = Home::new();
-    let commands =
-        ["", "list", "doctor", "doctor --format json", "progress", "sweep", "lab list", "completions bash"];
+    let commands = [
+        "",
+        "list",
+        "doctor",
+        "doctor --format json",
+        "inspect $PPID",
+        "inspect $PPID --format json",
+        "progress",
+        "sweep",
+        "lab list",
+        "completions bash",
+    ];
     let lessons = ["learn pid --auto", "learn pid --auto --format jsonl", "learn --all --auto"];
     for arguments in commands.into_iter().chain(lessons).chain(["--help"]) {
         let ran = finish(&mut home.script(&format!("{{ sleep 0.2; $glassbox {arguments}; }} | true")));
         assert_eq!(ran.all(), "", "nothing is said after `glassbox {arguments} | true`");
         eventually("nothing is left", || home.ledgers().is_empty());
+    }
+}
+
+fn full_disk() {
+    let home = Home::new();
+    let mut commands = vec!["list", "doctor", "doctor --format json", "progress", "sweep", "lab list"];
+    commands.push("completions bash");
+    if runs("pid", "writing to a full disk") {
+        commands.extend(["learn pid --auto", "learn pid --auto --format jsonl", "lab start pid"]);
+        commands.extend(["lab check pid 1", "lab hint pid", "lab solve pid --yes", "lab reset pid"]);
+    }
+    for arguments in commands {
+        let ran = finish(&mut home.script(&format!("$glassbox {arguments} >/dev/full")));
+        assert_problem(&ran, FAILED, "cannot write the output: ENOSPC", "is that disk full?");
     }
 }
 

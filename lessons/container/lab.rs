@@ -17,7 +17,12 @@ use crate::trace::Ledger;
 pub(super) const LAB: Lab = Lab {
     kind: Kind::Do,
     title: "a container, built by hand",
-    needs: &[Need::Namespace(Namespace::Pid), Need::Namespace(Namespace::Net)],
+    needs: &[
+        Need::Namespace(Namespace::Pid),
+        Need::Namespace(Namespace::Uts),
+        Need::Namespace(Namespace::Net),
+        Need::Proc,
+    ],
     begin,
     task,
     check,

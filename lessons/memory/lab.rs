@@ -1,6 +1,7 @@
 //! Do: a cgroup with a memory limit, and a process in it.
 
 use crate::error::Result;
+use crate::kernel::arch::page_size;
 use crate::kernel::cgroup::{
     Control, Controller, Group, MEMORY_MAX, MEMORY_PEAK, MEMORY_PROCS, MEMORY_SOFT, Place,
 };
@@ -21,11 +22,11 @@ pub(super) const LAB: Lab = Lab {
 };
 
 const MIB: u64 = 1 << 20;
-const PAGE: u64 = 4096;
 
 fn begin(setting: &mut Setting) -> Result<()> {
     let name = setting.draw_name("name", "lab");
-    setting.draw("limit", 20..=60);
+    // So many KiB are at least a page on every machine: each wrong unit leaves a number of its own.
+    setting.draw("limit", 64..=120);
     let group = Group::plan(&hierarchies()?, &name, &[Controller::Memory])?;
     setting.remember("path", group.path(MEMORY_MAX)?.with_file_name("").display().to_string());
     setting.note(&Trace::StudentCgroups(name))
@@ -85,10 +86,11 @@ fn not_there(record: &Record, exam: &mut Exam, places: &[Place], elsewhere: Opti
 fn check_limit(record: &Record, exam: &mut Exam, place: &Place) {
     let wanted = record.number("limit");
     let found = limit(place, MEMORY_MAX);
-    let file = place.dir.join(MEMORY_MAX.name(place.version));
+    let file = place.dir.join(MEMORY_MAX.file(place.version));
     let handed_on = file.exists();
     let parent = Place { dir: place.dir.parent().unwrap_or(&place.dir).into(), ..place.clone() };
-    let rounded = |bytes: u64| Some(bytes / PAGE * PAGE);
+    let page = page_size() as u64;
+    let rounded = |bytes: u64| Some(bytes / page * page);
     let mistake = match found {
         None if !handed_on => {
             "the group has no such file: its parent does not hand the memory controller on".into()
@@ -97,7 +99,7 @@ fn check_limit(record: &Record, exam: &mut Exam, place: &Place) {
             format!("the limit is set on its parent, {}", parent.dir.display())
         }
         None if limit(place, MEMORY_SOFT) == Some(wanted * MIB) => {
-            format!("{} is not the hard limit", MEMORY_SOFT.name(place.version))
+            format!("{} is not the hard limit", MEMORY_SOFT.named(place.version))
         }
         None => "no limit is set in this group".into(),
         found if found == rounded(wanted) => format!("the unit is bytes: {wanted} is less than a page"),
@@ -123,7 +125,11 @@ fn check_limit(record: &Record, exam: &mut Exam, place: &Place) {
         .mistake(mistake)
         .hints([
             "a limit is a number in a file of the group's directory".into(),
-            format!("the file is {file}; it takes bytes, or a number with K, M or G"),
+            format!(
+                "the file is {} in {}; it takes bytes, or a number with K, M or G",
+                MEMORY_MAX.named(place.version),
+                place.dir.display()
+            ),
             way,
         ]);
 }
@@ -145,7 +151,7 @@ fn check_process(exam: &mut Exam, place: &Place, elsewhere: Option<&Place>) {
         }
         _ => "no process is in it".into(),
     };
-    let file = place.dir.join(MEMORY_PROCS.name(place.version)).display().to_string();
+    let file = place.dir.join(MEMORY_PROCS.file(place.version)).display().to_string();
     let seen = if seen.is_empty() { "nobody".into() } else { seen };
     exam.claim("a process is in it", !pids.is_empty(), seen, &file).mistake(mistake).hints([
         "a process is moved by writing its number into a file of the group".into(),

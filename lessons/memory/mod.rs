@@ -6,8 +6,10 @@ mod props;
 use std::hint::black_box;
 
 use crate::event::{kernel_doc, man};
+use crate::kernel::arch::page_size;
 use crate::kernel::cgroup::{
-    Controller, Group, MEMORY_CURRENT, MEMORY_KILLS, MEMORY_MAX, MEMORY_PROCS, MEMORY_STAT, MEMORY_SWAP,
+    Controller, Group, MEMORY_ANON, MEMORY_CURRENT, MEMORY_KILLS, MEMORY_MAX, MEMORY_PROCS, MEMORY_STAT,
+    MEMORY_SWAP,
 };
 use crate::kernel::process::{Clone3, Ended, Sig, kill};
 use crate::machine::Need;
@@ -15,7 +17,7 @@ use crate::probe::cgroup::{anonymous, control, limit_hits, oom_kills, page_cache
 use crate::probe::files::read_through;
 use crate::probe::memory;
 use crate::stage::{Lesson, LessonGroup, Result, Stage};
-use props::{MOMENT, PAGE, big_file, eventually, is_inside, lives, names, touched};
+use props::{MOMENT, big_file, eventually, is_inside, lives, touched};
 
 /// The lesson.
 pub(super) const LESSON: Lesson = Lesson {
@@ -58,18 +60,17 @@ fn a_number_in_a_file(stage: &mut Stage) -> Result<LessonGroup> {
     let before = control(&group, MEMORY_MAX)?;
     group.limit_memory(LIMIT)?;
     let after = control(&group, MEMORY_MAX)?;
+    stage.say(format!(
+        "The interface has two versions, with other names for the same thing: below each name stands the other
+         one. Swap is set to none in {}: a group at its limit would otherwise go on in swap, and slowly.",
+        MEMORY_SWAP.named(group.version(Controller::Memory)?),
+    ));
     stage
         .state("control group")
         .compare(&before, &after, "from no limit to 32 MiB")
         .new(&oom_kills(&group)?, "nobody has been killed yet")
         .show();
     stage.check("the limit reads back").expect(LIMIT).saw(&after)?;
-    stage.say(format!(
-        "The names of the files depend on the version of the cgroup interface. {}; {}; {}.",
-        names(&group, "The limit", MEMORY_MAX)?,
-        names(&group, "swap", MEMORY_SWAP)?,
-        names(&group, "the count of kills", MEMORY_KILLS)?,
-    ));
 
     let outside = memory::total()?;
     let member = stage.child_in(&group, "member", Clone3::new(), |inside| {
@@ -86,9 +87,8 @@ fn a_number_in_a_file(stage: &mut Stage) -> Result<LessonGroup> {
         inside.hold()
     })?;
     stage.why(
-        "`docker run --memory 32m` writes this very file. Swap is set to none here, because a group at its
-         limit would otherwise go on in swap, and slowly. A group without a number has no limit but that
-         of its parents.",
+        "`docker run --memory 32m` writes this very file. A group without a number has no limit but that of its
+         parents.",
         &[kernel_doc("Control Group v2", "admin-guide/cgroup-v2"), man("cgroups", 7), man("proc_meminfo", 5)],
     );
     stage.try_it(format!("cat {}", group.path(MEMORY_MAX)?.display()), "the limit, read by you");
@@ -153,8 +153,11 @@ fn page_cache_goes_first(stage: &mut Stage, group: &Group) -> Result<()> {
     stage.check("page cache was reclaimed first").expect_at_most(LIMIT - OWN + SLACK).saw(&left)?;
     stage.check("and still nobody was killed").expect(0).saw(&oom_kills(group)?)?;
     stage.why(
-        "So a container that is \"full\" may be quite well: much of it can be cache. What counts is what cannot
-         be given back, called anon in version 2 and rss in version 1: no file has a copy of it.",
+        &format!(
+            "So a container that is \"full\" may be quite well: much of it can be cache. What counts is what
+             cannot be given back, {}: no file has a copy of it.",
+            MEMORY_ANON.named(group.version(Controller::Memory)?),
+        ),
         &[kernel_doc("Control Group v2: memory", "admin-guide/cgroup-v2")],
     );
     stage
@@ -178,7 +181,7 @@ fn up_to_the_limit(stage: &mut Stage, group: &Group) -> Result<Ended> {
     let neighbour = stage.child("neighbour", Clone3::new(), |outside| {
         let memory = touched(2 * LIMIT);
         outside.hold()?;
-        let whole = black_box(&memory).iter().step_by(PAGE).all(|byte| *byte == 1);
+        let whole = black_box(&memory).iter().step_by(page_size()).all(|byte| *byte == 1);
         outside.check("the neighbour's memory is untouched").saw((whole, "its own pages"))
     })?;
     let kills = oom_kills(group)?;

@@ -5,7 +5,7 @@ use crate::kernel::namespace::Kind as Namespace;
 use crate::kernel::process::{Clone3, set_name};
 use crate::lab::{Exam, Kind, Lab, Record, Setting, resident};
 use crate::machine::Need;
-use crate::probe::process::{comm, listed, status};
+use crate::probe::process::{named, status};
 use crate::trace::Ledger;
 
 pub(super) const LAB: Lab = Lab {
@@ -77,11 +77,7 @@ fn check(record: &Record, exam: &mut Exam) -> Result<()> {
 }
 
 fn find(record: &Record) -> Option<u64> {
-    let name = record.value("name");
-    let named = |pid: &u64| comm(pid).is_ok_and(|comm| comm.text == name);
-    // What has ended stays listed until its parent has asked how: a zombie.
-    let runs = |pid: &u64| status(pid, "State").is_ok_and(|state| !state.text.starts_with(['Z', 'X']));
-    listed().ok()?.into_iter().find(|pid| named(pid) && runs(pid))
+    named(record.value("name"))
 }
 
 fn solve(record: &Record, _: &Ledger) -> Result<Option<String>> {

@@ -17,7 +17,7 @@ pub(super) const LESSON: Lesson = Lesson {
     title: "PID namespace",
     minutes: 8,
     steps: 6,
-    needs: &[Need::Namespace(Kind::Pid)],
+    needs: &[Need::Namespace(Kind::Pid), Need::Proc],
     run,
     lab: lab::LAB,
 };

@@ -11,6 +11,9 @@
 //! | `{{#questions pid}}` | `book/src/questions/pid.toml`, answered and checked in the page |
 //! | `{{#minutes pid}}`, `{{#pages pid}}` | how long the lesson takes; what its explanations refer to |
 //!
+//! A transcript is that of root. Where a step looks different under another cgroup layout, its figure has all of
+//! them: `v2` is shown, `theme/layouts.js` makes a switch to the others, and without scripts they can be unfolded.
+//!
 //! mdBook leaves out what it cannot find. Here that is an error which names the chapter and the directive, so
 //! a book that builds is whole.
 
@@ -19,6 +22,7 @@ mod diagram;
 mod listing;
 mod preprocessor;
 mod questions;
+mod record;
 mod transcript;
 
 pub use build::{build, preprocess, source, supports};

@@ -1,121 +1,92 @@
-//! A recorded run of a lesson, as the book shows it. The record is the snapshot that the tests hold the lesson
-//! against, so the book shows what the lesson does.
+//! Transcripts: a step of a recorded run as a figure. Where it depends on the cgroup layout of the machine, the
+//! figure has all of them, the first one open; `theme/layouts.js` makes a switch of that.
 
 use anyhow::{Context, Result, ensure};
 
 use super::preprocessor::Shelf;
+use super::record::{Record, records};
 use crate::event::{Body, Event, Source};
-use crate::present::{Line, Renderer, html};
-
-/// As wide as the text of a page.
-const WIDTH: usize = 78;
-
-/// Which record is shown where there are several: how the lesson looks to root on a machine of today first.
-const VARIANTS: [&str; 3] = ["root-v2", "root-mixed", "root-v1"];
+use crate::present::{Line, html};
 
 pub(super) struct Transcript {
     lesson: String,
-    events: Vec<Event>,
+    records: Vec<Record>,
+}
+
+/// A step as it looks on some layouts.
+struct Variant {
+    layouts: Vec<&'static str>,
+    lines: Vec<Line>,
 }
 
 impl Transcript {
-    /// Read the record of this lesson.
+    /// Read the records of this lesson.
     pub(super) fn of(shelf: &Shelf, lesson: &str) -> Result<Self> {
-        let path = VARIANTS
-            .iter()
-            .map(|variant| format!("tests/snapshots/transcripts__{lesson}@{variant}.jsonl.snap"))
-            .find(|path| shelf.has(path))
-            .with_context(|| {
-                format!("the lesson {lesson:?} has no record: no tests/snapshots/transcripts__{lesson}@*.jsonl.snap")
-            })?;
-        let snapshot = shelf.source(&path)?;
-        // What insta notes about a snapshot is in front, between two lines of dashes.
-        let (_, lines) = snapshot
-            .strip_prefix("---\n")
-            .and_then(|rest| rest.split_once("\n---\n"))
-            .with_context(|| format!("{path} is not a snapshot"))?;
-        let events = lines
-            .lines()
-            .filter(|line| !line.trim().is_empty())
-            .map(|line| serde_json::from_str(line).with_context(|| format!("{path}: {line}")))
-            .collect::<Result<Vec<Event>>>()?;
-        for Event { body, .. } in &events {
-            let failed =
-                matches!(body, Body::Failed { .. }) || matches!(body, Body::Check(check) if !check.passed);
-            ensure!(!failed, "{path} is the record of a run that failed");
-        }
-        Ok(Self { lesson: lesson.into(), events })
+        let transcript = Self { lesson: lesson.into(), records: records(shelf, lesson)? };
+        let even = transcript.records.iter().all(|record| record.count() == transcript.count());
+        ensure!(
+            even,
+            "the records of {lesson} differ in the number of their steps: record it on every layout"
+        );
+        Ok(transcript)
     }
 
     /// Every step, one after the other.
     pub(super) fn html(&self) -> Result<String> {
-        let steps = self.steps(|_| true);
-        ensure!(!steps.is_empty(), "the record of {} has no steps", self.lesson);
-        Ok((1..=steps.len()).map(|number| self.figure(number, &steps)).collect())
+        ensure!(self.count() > 0, "the record of {} has no steps", self.lesson);
+        (1..=self.count()).map(|number| self.step_html(number)).collect()
     }
 
     /// One step; the first one is 1.
     pub(super) fn step_html(&self, number: usize) -> Result<String> {
-        let steps = self.steps(|_| true);
-        self.has_step(number, &steps)?;
-        Ok(self.figure(number, &steps))
+        let variants = self.variants(number, |_| true)?;
+        let id = format!(" id=\"transcript-{}-{number}\"", html::escape(&self.lesson));
+        let caption = format!("{}, step {number} of {}", self.command(), self.count());
+        Ok(figure(&id, &caption, &format!("Transcript of step {number}"), &variants))
     }
 
     /// What is done and claimed in a step, without what is said.
     pub(super) fn excerpt_html(&self, number: usize) -> Result<String> {
-        let steps = self.steps(|body| matches!(body, Body::Call(_) | Body::Check(_)));
-        let lines = self.has_step(number, &steps)?;
-        let caption = format!("{}, from step {number} of {}", self.command(), steps.len());
-        Ok(figure("", &caption, "Excerpt of a transcript", lines))
+        let variants = self.variants(number, |body| matches!(body, Body::Call(_) | Body::Check(_)))?;
+        let caption = format!("{}, from step {number} of {}", self.command(), self.count());
+        Ok(figure("", &caption, "Excerpt of a transcript", &variants))
     }
 
-    fn has_step<'a>(&self, number: usize, steps: &'a [Vec<Line>]) -> Result<&'a [Line]> {
-        let found = number.checked_sub(1).and_then(|index| steps.get(index));
-        found.map(Vec::as_slice).with_context(|| {
-            format!("the lesson {:?} has {} steps, and no step {number}", self.lesson, steps.len())
-        })
+    /// A step on every layout; those on which it looks the same are together.
+    fn variants(&self, number: usize, wanted: impl Fn(&Body) -> bool) -> Result<Vec<Variant>> {
+        let mut variants: Vec<Variant> = vec![];
+        for record in &self.records {
+            let step = number.checked_sub(1).and_then(|index| record.steps(&wanted).into_iter().nth(index));
+            let lines = step.with_context(|| {
+                format!("the lesson {:?} has {} steps, and no step {number}", self.lesson, self.count())
+            })?;
+            match variants.iter_mut().find(|variant| variant.lines == lines) {
+                Some(variant) => variant.layouts.push(record.layout),
+                None => variants.push(Variant { layouts: vec![record.layout], lines }),
+            }
+        }
+        Ok(variants)
+    }
+
+    fn count(&self) -> usize {
+        self.records.first().map_or(0, Record::count)
     }
 
     fn command(&self) -> String {
         format!("<code>glassbox learn {} --auto</code>", html::escape(&self.lesson))
     }
 
-    fn figure(&self, number: usize, steps: &[Vec<Line>]) -> String {
-        let lines = steps.get(number - 1).map(Vec::as_slice).unwrap_or_default();
-        let id = format!(" id=\"transcript-{}-{number}\"", html::escape(&self.lesson));
-        let caption = format!("{}, step {number} of {}", self.command(), steps.len());
-        figure(&id, &caption, &format!("Transcript of step {number}"), lines)
-    }
-
-    /// The lines of each step. Lanes keep their colours from step to step, so all are laid out in one go.
-    fn steps(&self, wanted: impl Fn(&Body) -> bool) -> Vec<Vec<Line>> {
-        let mut renderer = Renderer::new();
-        let mut steps: Vec<Vec<Line>> = vec![];
-        for event in &self.events {
-            let lines = renderer.lines(event, WIDTH);
-            if matches!(event.body, Body::Step { .. }) {
-                steps.push(vec![]);
-            }
-            if let Some(step) = steps.last_mut()
-                && wanted(&event.body)
-            {
-                step.extend(lines);
-            }
-        }
-        for step in &mut steps {
-            let blank = step.iter().take_while(|line| line.text().is_empty()).count();
-            step.drain(..blank);
-        }
-        steps
+    /// What happened on the first layout.
+    fn bodies(&self) -> impl Iterator<Item = &Body> {
+        self.records.iter().take(1).flat_map(|record| &record.events).map(|Event { body, .. }| body)
     }
 
     /// How long it takes, and how it is started.
     pub(super) fn minutes_html(&self) -> Result<String> {
         let lesson = &self.lesson;
         let minutes = self
-            .events
-            .iter()
-            .find_map(|event| match &event.body {
+            .bodies()
+            .find_map(|body| match body {
                 Body::Lesson { minutes, .. } => Some(*minutes),
                 _ => None,
             })
@@ -129,7 +100,7 @@ impl Transcript {
     /// What the explanations refer to, each once.
     pub(super) fn pages_markdown(&self) -> Result<String> {
         let mut pages: Vec<&Source> = vec![];
-        for Event { body, .. } in &self.events {
+        for body in self.bodies() {
             let Body::Why { sources, .. } = body else { continue };
             for source in sources {
                 if !pages.contains(&source) {
@@ -142,11 +113,32 @@ impl Transcript {
     }
 }
 
-fn figure(id: &str, caption: &str, label: &str, lines: &[Line]) -> String {
+fn figure(id: &str, caption: &str, label: &str, variants: &[Variant]) -> String {
     // An empty line inside of a `pre` is text; around it, it tells Markdown where HTML begins and ends.
+    let pre = |label: &str, lines| {
+        format!(
+            "\n<pre tabindex=\"0\" role=\"region\" aria-label=\"{label}\"><samp>{}</samp></pre>\n\n",
+            html::lines(lines)
+        )
+    };
+    let content: String = match variants {
+        [only] => pre(label, &only.lines),
+        several => several
+            .iter()
+            .enumerate()
+            .map(|(index, variant)| {
+                let layouts = variant.layouts.join(" or ");
+                let (outer, summary) = match index {
+                    0 => ("div", String::new()),
+                    _ => ("details", format!("<summary>The same with cgroup layout {layouts}</summary>\n")),
+                };
+                let pre = pre(&format!("{label}, cgroup layout {layouts}"), &variant.lines);
+                let names = variant.layouts.join(", ");
+                format!("<{outer} class=\"gb-layout\" data-layouts=\"{names}\">\n{summary}{pre}</{outer}>\n")
+            })
+            .collect(),
+    };
     format!(
-        "<figure class=\"gb-transcript\"{id}>\n<figcaption>{caption}</figcaption>\n\n\
-         <pre tabindex=\"0\" role=\"region\" aria-label=\"{label}\"><samp>{}</samp></pre>\n\n</figure>\n\n",
-        html::lines(lines)
+        "<figure class=\"gb-transcript\"{id}>\n<figcaption>{caption}</figcaption>\n{content}</figure>\n\n"
     )
 }

@@ -1,6 +1,6 @@
 //! `glassbox book`: build the book, and say where it is.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
@@ -41,9 +41,10 @@ pub(super) fn run(args: &Args) -> Outcome {
     let source = source.map_err(|error| {
         Problem::failed("cannot build the book", format!("{error:#}"), "run it where glassbox was cloned to")
     })?;
-    let page = book::build(&source, args.dest.as_deref())
-        .map_err(|error| Problem::failed("cannot build the book", format!("{error:#}"), ""))?;
-    println!("{}", page.display());
+    let page = book::build(&source, args.dest.as_deref()).map_err(|error| {
+        Problem::failed("cannot build the book", format!("{error:#}"), "build it elsewhere: --dest DIRECTORY")
+    })?;
+    writeln!(io::stdout(), "{}", page.display())?;
     if args.open {
         show(&page)?;
     }
@@ -65,9 +66,12 @@ fn show(page: &Path) -> Result<(), Problem> {
 
 fn preprocess(question: &[String]) -> Outcome {
     match question {
-        [] => book::preprocess(io::stdin().lock(), io::stdout().lock())
-            .map(|()| ExitCode::SUCCESS)
-            .map_err(|error| Problem::failed("cannot preprocess the book", format!("{error:#}"), "")),
+        [] => book::preprocess(io::stdin().lock(), io::stdout().lock()).map(|()| ExitCode::SUCCESS).map_err(
+            |error| {
+                let hint = "it is for mdBook to ask for this: glassbox book";
+                Problem::failed("cannot preprocess the book", format!("{error:#}"), hint)
+            },
+        ),
         [word, renderer] if word == "supports" => {
             Ok(if book::supports(renderer) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }

@@ -1,6 +1,7 @@
 //! `glassbox doctor`: what this machine can do, found by trying it.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
@@ -9,10 +10,12 @@ use serde::Serialize;
 
 use super::Outcome;
 use super::problem::Problem;
+use super::scope::Scope;
 use crate::kernel::cgroup::Controller;
 use crate::kernel::namespace::Kind;
 use crate::lessons;
-use crate::machine::{Machine, Need, Refusal, Verdict, user_namespace_policy};
+use crate::machine::{Attempt, Machine, Need, Refusal, Verdict, user_namespace_policy};
+use crate::stage::Lesson;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -57,16 +60,20 @@ struct LessonReport {
     lesson: &'static str,
     #[serde(flatten)]
     verdict: Verdict,
+    /// Whether its lab can be worked on, in the shell that doctor was started in.
+    lab: Verdict,
 }
 
-pub(super) fn run(args: &Args) -> Outcome {
-    let report = examine();
+pub(super) fn run(args: &Args, scope: &Scope) -> Outcome {
+    scope.enter(lessons::all());
+    let report = examine(scope);
     match args.format {
-        Format::Text => tell(&report),
+        Format::Text => tell(&report)?,
         Format::Json => {
-            let json = serde_json::to_string_pretty(&report)
-                .map_err(|error| Problem::failed("cannot write the report", error, ""))?;
-            println!("{json}");
+            let json = serde_json::to_string_pretty(&report).map_err(|error| {
+                Problem::refused(Attempt::fault(format!("cannot write the report: {error}")))
+            })?;
+            writeln!(io::stdout(), "{json}")?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -75,19 +82,19 @@ pub(super) fn run(args: &Args) -> Outcome {
 /// What is worth knowing, whether or not a lesson needs it: all of it, once.
 fn needs() -> Vec<Need> {
     let mut needs: Vec<Need> = Kind::ALL.map(Need::Namespace).into();
-    needs.extend([Controller::Memory, Controller::Pids, Controller::Cpu].map(Need::Controller));
-    needs.extend([Need::Overlay, Need::RootlessOverlay, Need::Seccomp]);
+    needs.extend(Controller::ALL.map(Need::Controller));
+    needs.extend([Need::Proc, Need::Devices, Need::Overlay, Need::RootlessOverlay, Need::Seccomp]);
     // What lessons give to try, and labs to work with.
     needs.extend(["nsenter", "unshare", "mount"].map(Need::Program));
     for need in lessons::all().flat_map(|lesson| lesson.needs.iter().chain(lesson.lab.needs)) {
-        if !needs.contains(need) {
+        if !needs.contains(need) && !matches!(need, Need::ControllerForAPart(_)) {
             needs.push(*need);
         }
     }
     needs
 }
 
-fn examine() -> Report {
+fn examine(scope: &Scope) -> Report {
     let machine = Machine::examine();
     let needs = match &machine.mode {
         Err(_) => vec![],
@@ -99,9 +106,17 @@ fn examine() -> Report {
             })
             .collect(),
     };
-    let lessons = lessons::all()
-        .map(|lesson| LessonReport { lesson: lesson.id, verdict: machine.ready(lesson.needs).into() })
-        .collect();
+    let verdicts: Vec<Verdict> = lessons::all().map(|lesson| machine.ready(lesson.needs).into()).collect();
+    let machine = match scope.left() {
+        Some(group) => machine.seen_from(group),
+        None => machine,
+    };
+    let report = |(lesson, verdict): (&Lesson, _)| LessonReport {
+        lesson: lesson.id,
+        verdict,
+        lab: machine.ready(lesson.lab.needs).into(),
+    };
+    let lessons = lessons::all().zip(verdicts).map(report).collect();
     Report {
         version: 1,
         cgroup_layout: machine.layout().to_string(),
@@ -114,32 +129,40 @@ fn examine() -> Report {
     }
 }
 
-fn tell(report: &Report) {
+fn tell(report: &Report) -> io::Result<()> {
+    let mut out = io::stdout().lock();
     let user = if report.uid == 0 { "root".into() } else { format!("user {}", report.uid) };
-    println!("Linux {}, as {user}, cgroup layout {}", report.kernel, report.cgroup_layout);
+    writeln!(out, "Linux {}, as {user}, cgroup layout {}", report.kernel, report.cgroup_layout)?;
     for (setting, value) in &report.user_namespaces {
-        println!("{setting}: {value}");
+        writeln!(out, "{setting}: {value}")?;
     }
-    println!();
+    writeln!(out)?;
     for need in &report.needs {
         match &need.refusal {
-            None => println!("  {} {}", "✔".green(), need.need),
+            None => writeln!(out, "  {} {}", "✔".green(), need.need)?,
             Some(refusal) => {
-                println!("  {} {}: {}", "✘".red(), need.need, refusal.why);
-                println!("      {} {}", "hint:".yellow(), refusal.hint);
+                writeln!(out, "  {} {}: {}", "✘".red(), need.need, refusal.why)?;
+                writeln!(out, "      {} {}", "hint:".yellow(), refusal.hint)?;
             }
         }
     }
     if let Some(refusal) = &report.stage {
-        println!("  {} {}", "✘".red(), refusal.why);
-        println!("      {} {}", "hint:".yellow(), refusal.hint);
+        writeln!(out, "  {} {}", "✘".red(), refusal.why)?;
+        writeln!(out, "      {} {}", "hint:".yellow(), refusal.hint)?;
     }
-    println!("\nLessons");
+    writeln!(out, "\nLessons")?;
     for lesson in &report.lessons {
-        println!("  {:<12} {}", lesson.lesson, lesson.verdict);
-        if let Verdict::Cannot(refusal) = &lesson.verdict {
-            println!("               {}", refusal.why);
-            println!("               {} {}", "hint:".yellow(), refusal.hint);
+        let LessonReport { lesson, verdict, lab } = lesson;
+        let (and, refusal) = match (verdict, lab) {
+            (Verdict::Cannot(refusal), _) => ("", Some(refusal)),
+            (_, Verdict::Cannot(refusal)) => ("; its lab not from this shell", Some(refusal)),
+            _ => ("", None),
+        };
+        writeln!(out, "  {lesson:<12} {verdict}{and}")?;
+        if let Some(Refusal { why, hint }) = refusal {
+            writeln!(out, "               {why}")?;
+            writeln!(out, "               {} {hint}", "hint:".yellow())?;
         }
     }
+    Ok(())
 }

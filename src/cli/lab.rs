@@ -1,5 +1,6 @@
 //! `glassbox lab`: assignments that the kernel marks.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -10,7 +11,7 @@ use super::learn::find;
 use super::problem::{Problem, state_directory, unwritable};
 use crate::lab::{self, Exam, Record, Store};
 use crate::lessons;
-use crate::machine::Machine;
+use crate::machine::{Attempt, Machine};
 use crate::present::Terminal;
 use crate::stage::Lesson;
 
@@ -77,6 +78,7 @@ pub(super) fn run(args: &Args) -> Outcome {
 }
 
 fn list_labs(store: &Store) -> Outcome {
+    let mut out = io::stdout().lock();
     for lesson in lessons::all() {
         let place = match store.load(lesson.id) {
             Ok(Some(Record { passed: true, solved_for_me: true, .. })) => "solved",
@@ -85,9 +87,13 @@ fn list_labs(store: &Store) -> Outcome {
             Ok(None) => "",
             Err(_) => "damaged",
         };
-        println!("  {:<12} {:<5} {:<50} {place}", lesson.id, lesson.lab.kind, lesson.lab.title);
+        writeln!(out, "  {:<12} {:<5} {:<50} {place}", lesson.id, lesson.lab.kind, lesson.lab.title)?;
     }
-    println!("\nStart one: glassbox lab start {}", lessons::all().next().map_or("", |lesson| lesson.id));
+    writeln!(
+        out,
+        "\nStart one: glassbox lab start {}",
+        lessons::all().next().map_or("", |lesson| lesson.id)
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -97,36 +103,38 @@ fn start(lesson: &Lesson, store: &Store) -> Outcome {
         .map_err(|refusal| Problem::cannot(&format!("the lab {} cannot run here", lesson.id), &refusal))?;
     let record = lab::start(&lesson.lab, lesson.id, store, mode)
         .map_err(|error| Problem::stage(&format!("cannot set the scene of {}", lesson.id), &error))?;
-    print_task(lesson, &record);
-    println!();
-    println!("  check it:     glassbox lab check {}", lesson.id);
-    println!("  need a hint?  glassbox lab hint {}", lesson.id);
-    println!("  take it down: glassbox lab reset {}", lesson.id);
+    let mut out = io::stdout().lock();
+    print_task(&mut out, lesson, &record)?;
+    writeln!(out)?;
+    writeln!(out, "  check it:     glassbox lab check {}", lesson.id)?;
+    writeln!(out, "  need a hint?  glassbox lab hint {}", lesson.id)?;
+    writeln!(out, "  take it down: glassbox lab reset {}", lesson.id)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_task(lesson: &Lesson, record: &Record) {
-    println!("{} {}", format!("lab {}:", lesson.id).bold(), lesson.lab.title);
+fn print_task(out: &mut impl Write, lesson: &Lesson, record: &Record) -> io::Result<()> {
+    writeln!(out, "{} {}", format!("lab {}:", lesson.id).bold(), lesson.lab.title)?;
     for paragraph in (lesson.lab.task)(record).split("\n\n") {
-        println!();
+        writeln!(out)?;
         // An indented paragraph is a command: kept as it is.
         if paragraph.starts_with("  ") {
-            println!("{paragraph}");
+            writeln!(out, "{paragraph}")?;
             continue;
         }
-        print_prose("  ", paragraph);
+        print_prose(out, "  ", paragraph)?;
     }
+    Ok(())
 }
 
 /// As wide as the window; paths and commands in it are not broken.
-fn print_prose(indent: &str, text: &str) {
+fn print_prose(out: &mut impl Write, indent: &str, text: &str) -> io::Result<()> {
     let options = textwrap::Options::new(Terminal::width())
         .initial_indent(indent)
         .subsequent_indent(indent)
         .break_words(false)
         .word_separator(textwrap::WordSeparator::AsciiSpace)
         .word_splitter(textwrap::WordSplitter::NoHyphenation);
-    println!("{}", textwrap::fill(&text.split_whitespace().collect::<Vec<_>>().join(" "), options));
+    writeln!(out, "{}", textwrap::fill(&text.split_whitespace().collect::<Vec<_>>().join(" "), options))
 }
 
 /// The record of a lab that was started and whose scene stands.
@@ -158,12 +166,13 @@ fn examine(lesson: &Lesson, record: &Record, answer: Option<String>) -> Result<E
 fn check(lesson: &Lesson, store: &Store, answer: Option<String>) -> Outcome {
     let mut record = started(lesson, store)?;
     let exam = examine(lesson, &record, answer)?;
+    let mut out = io::stdout().lock();
     for item in exam.items() {
         let (mark, seen) = if item.passed { ("✔".green(), "") } else { ("✘".red(), "saw ") };
-        println!("  {mark} {:<44} {seen}{}", item.claim, item.seen);
-        println!("    {}", format!("in {}", item.source).dimmed());
+        writeln!(out, "  {mark} {:<44} {seen}{}", item.claim, item.seen)?;
+        writeln!(out, "    {}", format!("in {}", item.source).dimmed())?;
         if let Some(mistake) = &item.mistake {
-            print_prose("    ", mistake);
+            print_prose(&mut out, "    ", mistake)?;
         }
     }
     record.checks += 1;
@@ -172,29 +181,37 @@ fn check(lesson: &Lesson, store: &Store, answer: Option<String>) -> Outcome {
     if let Some(failure) = exam.first_failure() {
         let taken = record.hints.get(&failure.claim).copied().unwrap_or(0);
         if taken < failure.hints.len() {
-            println!("  hint ({} of {}): glassbox lab hint {}", taken + 1, failure.hints.len(), lesson.id);
+            writeln!(
+                out,
+                "  hint ({} of {}): glassbox lab hint {}",
+                taken + 1,
+                failure.hints.len(),
+                lesson.id
+            )?;
         }
         return Ok(ExitCode::FAILURE);
     }
-    println!(
+    writeln!(
+        out,
         "  {}{}",
         "passed".green(),
         if record.solved_for_me { ", with the reference solution" } else { "" }
-    );
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn hint(lesson: &Lesson, store: &Store) -> Outcome {
     let mut record = started(lesson, store)?;
     let exam = examine(lesson, &record, None)?;
+    let mut out = io::stdout().lock();
     let Some(failure) = exam.first_failure() else {
-        println!("  nothing is left to be done: glassbox lab check {}", lesson.id);
+        writeln!(out, "  nothing is left to be done: glassbox lab check {}", lesson.id)?;
         return Ok(ExitCode::SUCCESS);
     };
     let taken = record.hints.entry(failure.claim.clone()).or_insert(0);
     *taken = (*taken + 1).min(failure.hints.len());
-    println!("  {} {}", "✘".red(), failure.claim);
-    println!("  hint {taken} of {}: {}", failure.hints.len(), failure.hints[*taken - 1]);
+    writeln!(out, "  {} {}", "✘".red(), failure.claim)?;
+    writeln!(out, "  hint {taken} of {}: {}", failure.hints.len(), failure.hints[*taken - 1])?;
     store.save(&record).map_err(|error| unwritable(&store.scene_dir(lesson.id), &error))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -202,13 +219,11 @@ fn hint(lesson: &Lesson, store: &Store) -> Outcome {
 fn reset(lesson: &Lesson, store: &Store) -> Outcome {
     let left = lab::stop(lesson.id, store)
         .map_err(|error| Problem::stage(&format!("cannot take lab {} down", lesson.id), &error))?;
-    for thing in &left {
-        eprintln!("error: cannot remove {thing}");
-    }
     if !left.is_empty() {
-        return Ok(ExitCode::FAILURE);
+        let again = format!("glassbox lab reset {}", lesson.id);
+        return Err(Problem::refused(Attempt::leftover(left.join("; "), again)));
     }
-    println!("  the scene of lab {} is gone", lesson.id);
+    writeln!(io::stdout(), "  the scene of lab {} is gone", lesson.id)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -224,10 +239,11 @@ fn solve(lesson: &Lesson, store: &Store, yes: bool) -> Outcome {
         .map_err(|error| Problem::stage(&format!("cannot solve lab {}", lesson.id), &error))?;
     record.solved_for_me = true;
     store.save(&record).map_err(|error| unwritable(&store.scene_dir(lesson.id), &error))?;
-    println!("  the reference solution was used for lab {}; its record says so", lesson.id);
+    let mut out = io::stdout().lock();
+    writeln!(out, "  the reference solution was used for lab {}; its record says so", lesson.id)?;
     match answer {
-        Some(answer) => println!("  the answer: glassbox lab check {} {answer}", lesson.id),
-        None => println!("  check it: glassbox lab check {}", lesson.id),
+        Some(answer) => writeln!(out, "  the answer: glassbox lab check {} {answer}", lesson.id)?,
+        None => writeln!(out, "  check it: glassbox lab check {}", lesson.id)?,
     }
     Ok(ExitCode::SUCCESS)
 }

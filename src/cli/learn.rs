@@ -8,7 +8,8 @@ use clap::ValueEnum;
 
 use super::audience::Nobody;
 use super::lesson::{cannot, give, learn, runs, skip};
-use super::problem::{Problem, state_directory, unwritable};
+use super::problem::{Problem, note, state_directory, unwritable};
+use super::scope::Scope;
 use super::{Outcome, keys};
 use crate::lessons;
 use crate::machine::{Machine, Mode};
@@ -22,7 +23,12 @@ Examples:
   glassbox learn pid                        one lesson
   glassbox learn pid --from 3               from its third step
   glassbox learn --all --auto               every lesson, no questions
-  glassbox learn pid --auto --format jsonl  every event, for a program";
+  glassbox learn pid --auto --format jsonl  every event, for a program
+
+After a login with ssh an ordinary user may set no limits. Where systemd runs, a lesson that sets some
+goes on in a scope of the user's service manager, as `systemd-run --user --scope -p Delegate=yes` makes
+it: the same process in another cgroup. It says so on standard error. With --no-scope it stays where it
+is, and such a lesson cannot run.";
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -46,6 +52,9 @@ pub(super) struct Args {
     /// Let a check fail at this pause
     #[arg(long, value_name = "PAUSE", hide = true)]
     fault: Option<usize>,
+    /// Perform a lesson even if something that it needs is missing
+    #[arg(long, hide = true, requires = "auto")]
+    regardless: bool,
     /// Wait at this pause for ever
     #[arg(long, value_name = "PAUSE", hide = true, requires = "auto")]
     stop_at_pause: Option<usize>,
@@ -76,7 +85,7 @@ impl Args {
     }
 }
 
-pub(super) fn run(args: &Args) -> Outcome {
+pub(super) fn run(args: &Args, scope: &Scope) -> Outcome {
     let state = state_directory()?;
     let chosen = chosen(args, &state)?;
     let interactive = !args.auto;
@@ -93,11 +102,13 @@ pub(super) fn run(args: &Args) -> Outcome {
             format!("for example --from {}", lesson.steps),
         ));
     }
+    scope.enter(chosen.iter().copied());
     let machine = Machine::examine();
     let asked_for_this_one = chosen.len() == 1 && !args.all;
     let mut tally = Tally::default();
     for lesson in chosen {
         let ended = match machine.ready(lesson.needs) {
+            Err(_) if args.regardless => rehearse(lesson, machine.likely_mode(), &state, args)?,
             Err(refusal) if asked_for_this_one => return Err(cannot(lesson, &refusal)),
             Err(refusal) => skip(lesson, &refusal, args.presenter().as_mut())?,
             Ok(mode) if interactive => learn(lesson, mode, &state, begin_at(args, lesson, &state)?)?,
@@ -164,7 +175,7 @@ pub(super) fn find(id: &str) -> Result<&'static Lesson, Problem> {
 pub(super) fn progress(state: &Path) -> Result<Progress, Problem> {
     let (progress, damaged) = Progress::load(state).map_err(|error| unwritable(state, &error))?;
     if let Some(aside) = damaged {
-        eprintln!("note: the progress file was damaged; it is kept as {}", aside.display());
+        note(&format!("the progress file was damaged; it is kept as {}", aside.display()));
     }
     Ok(progress)
 }

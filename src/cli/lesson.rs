@@ -24,11 +24,8 @@ pub(super) fn give(
     presenter: &mut dyn Presenter,
     audience: &mut dyn Audience,
 ) -> Result<Ended, Problem> {
-    interrupt::guard().map_err(|errno| Problem::failed("cannot handle signals", errno, ""))?;
-    perform(lesson, options, presenter, audience).map_err(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => error.into(),
-        _ => unwritable(options.runs, &error),
-    })
+    interrupt::guard().map_err(|errno| Problem::system("cannot handle signals", errno))?;
+    perform(lesson, options, presenter, audience).map_err(Problem::from)
 }
 
 /// Tell, in the stream of events, that a lesson cannot run here.
@@ -62,13 +59,16 @@ struct Bookmark<'a> {
     lesson: &'a Lesson,
     progress: Progress,
     state: &'a Path,
+    /// Why the place could not be kept.
+    unkept: Option<Problem>,
 }
 
 impl Presenter for Bookmark<'_> {
     fn show(&mut self, event: &Event) -> io::Result<()> {
         if let Body::Step { number, .. } = event.body {
             self.progress.update(self.lesson.id, |record| record.step = number);
-            self.progress.save(self.state)?;
+            let kept = self.progress.save(self.state);
+            kept.inspect_err(|error| self.unkept = Some(unwritable(self.state, error)))?;
         }
         self.terminal.show(event)
     }
@@ -85,9 +85,11 @@ pub(super) fn learn(
     let mut from_step = from;
     loop {
         let options = Options { mode, runs: &runs, from_step, fault: None };
-        let mut bookmark = Bookmark { terminal: Terminal::new(), lesson, progress: progress(state)?, state };
+        let (terminal, progress) = (Terminal::new(), progress(state)?);
+        let mut bookmark = Bookmark { terminal, lesson, progress, state, unkept: None };
         writeln!(io::stdout())?;
-        let ended = give(lesson, &options, &mut bookmark, &mut Learner)?;
+        let ended = give(lesson, &options, &mut bookmark, &mut Learner);
+        let ended = ended.map_err(|problem| bookmark.unkept.take().unwrap_or(problem))?;
         if ended.left == Some(Left::Restart) {
             from_step = 1;
             continue;

@@ -1,5 +1,6 @@
 //! `glassbox list`: the lessons by parts, with a mark for what is done.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use super::Outcome;
@@ -11,18 +12,19 @@ use crate::stage::Lesson;
 /// One lesson in one line.
 pub(super) fn line(lesson: &Lesson, done: bool) -> String {
     let mark = if done { '✔' } else { ' ' };
-    format!("{mark} {:<10} {:<22} {:>3} min", lesson.id, lesson.title, lesson.minutes)
+    format!("{mark} {:<11} {:<22} {:>3} min", lesson.id, lesson.title, lesson.minutes)
 }
 
 pub(super) fn run() -> Outcome {
     let progress = progress(&state_directory()?)?;
+    let mut out = io::stdout().lock();
     for part in lessons::PARTS {
-        println!("{}", part.title);
+        writeln!(out, "{}", part.title)?;
         for lesson in part.lessons {
-            println!("  {}", line(lesson, progress.lesson(lesson.id).done));
+            writeln!(out, "  {}", line(lesson, progress.lesson(lesson.id).done))?;
         }
     }
-    println!("\nStart one:   glassbox learn {}", lessons::all().next().map_or("", |lesson| lesson.id));
-    println!("All of them: glassbox learn --all --auto");
+    writeln!(out, "\nStart one:   glassbox learn {}", lessons::all().next().map_or("", |lesson| lesson.id))?;
+    writeln!(out, "All of them: glassbox learn --all --auto")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -8,6 +8,7 @@ use colored::Colorize;
 use super::learn::progress;
 use super::lesson::{cannot, learn};
 use super::problem::{Problem, state_directory};
+use super::scope::Scope;
 use super::{Outcome, keys, list};
 use crate::lessons;
 use crate::machine::{Machine, Mode, Refusal};
@@ -21,11 +22,12 @@ struct Entry {
     ready: Result<Mode, Refusal>,
 }
 
-pub(super) fn run() -> Outcome {
+pub(super) fn run(scope: &Scope) -> Outcome {
     if !keys::has_terminal() {
         return list::run();
     }
-    interrupt::guard().map_err(|errno| Problem::failed("cannot handle signals", errno, ""))?;
+    scope.enter(lessons::all());
+    interrupt::guard().map_err(|errno| Problem::system("cannot handle signals", errno))?;
     let machine = Machine::examine();
     let entries: Vec<Entry> = lessons::PARTS
         .iter()

@@ -3,6 +3,7 @@
 mod audience;
 mod book;
 mod doctor;
+mod inspect;
 mod keys;
 mod lab;
 mod learn;
@@ -11,12 +12,15 @@ mod list;
 mod menu;
 mod problem;
 mod progress;
+mod scope;
 mod sweep;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use problem::Problem;
+use scope::Scope;
 
 use crate::stage::interrupt;
 
@@ -37,11 +41,14 @@ Examples:
   glassbox doctor               what this machine can do
   glassbox learn pid            one lesson, step by step
   glassbox learn --all --auto   every lesson without a question, each claim checked
+  glassbox inspect $$           how contained is this shell
   glassbox lab start memory     an assignment that the kernel marks
 
 Exit codes: 0 done, 1 a claim or check failed, 2 wrong usage, 3 cannot run here."
 )]
 struct Cli {
+    #[command(flatten)]
+    scope: Scope,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -57,6 +64,9 @@ enum Command {
     /// Say what this machine can do, lesson by lesson
     #[command(after_help = "Examples:\n  glassbox doctor\n  glassbox doctor --format json")]
     Doctor(doctor::Args),
+    /// X-ray any process: what it is made of, and how contained that makes it
+    #[command(after_help = inspect::EXAMPLES)]
+    Inspect(inspect::Args),
     /// Do assignments that the kernel marks
     #[command(after_help = lab::EXAMPLES)]
     Lab(lab::Args),
@@ -79,7 +89,7 @@ enum Command {
 
 /// Run the command that the arguments ask for.
 pub fn main() -> ExitCode {
-    let command = Cli::parse().command;
+    let Cli { scope, command } = Cli::parse();
     keys::decide_on_colour();
     let cleans_up = match command {
         None => keys::has_terminal(),
@@ -87,20 +97,23 @@ pub fn main() -> ExitCode {
         Some(_) => false,
     };
     if !cleans_up && let Err(errno) = interrupt::end_with_output() {
-        return Problem::failed("cannot handle signals", errno, "").tell();
+        return Problem::system("cannot handle signals", errno).tell();
     }
     let outcome = match command {
-        None => menu::run(),
-        Some(Command::Learn(args)) => learn::run(&args),
+        None => menu::run(&scope),
+        Some(Command::Learn(args)) => learn::run(&args, &scope),
         Some(Command::List) => list::run(),
-        Some(Command::Doctor(args)) => doctor::run(&args),
+        Some(Command::Doctor(args)) => doctor::run(&args, &scope),
+        Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Lab(args)) => lab::run(&args),
         Some(Command::Progress(args)) => progress::run(&args),
         Some(Command::Book(args)) => book::run(&args),
         Some(Command::Sweep) => sweep::run(),
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(shell, &mut Cli::command(), "glassbox", &mut std::io::stdout());
-            Ok(ExitCode::SUCCESS)
+            // clap panics when it cannot write: into memory first.
+            let mut script = vec![];
+            clap_complete::generate(shell, &mut Cli::command(), "glassbox", &mut script);
+            std::io::stdout().write_all(&script).map(|()| ExitCode::SUCCESS).map_err(Problem::from)
         }
     };
     outcome.unwrap_or_else(|problem| problem.tell())

@@ -1,10 +1,11 @@
 //! What went wrong, in one line, and what to do about it, in another.
 
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::error::Error;
-use crate::machine::Refusal;
+use crate::machine::{Attempt, Refusal, explain};
 
 /// A problem to be told to the user.
 #[derive(Debug)]
@@ -20,12 +21,17 @@ impl Problem {
         Self { message: message.into(), hint: hint.into(), code: 2 }
     }
 
+    /// Something that was there, or should have been: exit code 1.
+    pub(crate) fn gone(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: hint.into(), code: 1 }
+    }
+
     /// Something that this machine cannot do: exit code 3.
     pub(crate) fn cannot(what: &str, refusal: &Refusal) -> Self {
         Self { message: format!("{what}: {}", refusal.why), hint: refusal.hint.clone(), code: 3 }
     }
 
-    /// Something that the system refused: exit code 1.
+    /// Something that went wrong: exit code 1.
     pub(crate) fn failed(
         what: impl Into<String>,
         why: impl std::fmt::Display,
@@ -34,13 +40,21 @@ impl Problem {
         Self { message: format!("{}: {why}", what.into()), hint: hint.into(), code: 1 }
     }
 
+    /// Something that was refused: exit code 1.
+    pub(crate) fn refused(attempt: Attempt) -> Self {
+        let Refusal { why, hint } = explain(attempt);
+        Self { message: why, hint, code: 1 }
+    }
+
+    /// Something that the system refused: a sentence of what could not be done.
+    pub(crate) fn system(what: &str, error: impl Into<io::Error>) -> Self {
+        Self::refused(Attempt::system(what, &error.into()))
+    }
+
     /// A lab's scene that could not be set, or an examination that could not be made.
     pub(crate) fn stage(what: &str, error: &Error) -> Self {
-        let hint = match error {
-            Error::Io { why, .. } => hint_for_disk(why),
-            _ => None,
-        };
-        Self { message: format!("{what}: {error}"), hint: hint.unwrap_or_else(|| error.hint()), code: 1 }
+        let Refusal { why, hint } = error.explained();
+        Self::failed(what, why, hint)
     }
 
     /// Tell it, and give its exit code.
@@ -58,6 +72,24 @@ impl Problem {
     }
 }
 
+/// Tell something that is no problem, on standard error. Nobody may be there to be told.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(io::stderr(), "note: {text}");
+}
+
+/// A lesson that could not be performed.
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Output(error) => error.into(),
+            other => {
+                let Refusal { why, hint } = other.explained();
+                Self { message: why, hint, code: 1 }
+            }
+        }
+    }
+}
+
 /// Output that cannot be written.
 impl From<io::Error> for Problem {
     fn from(error: io::Error) -> Self {
@@ -65,37 +97,20 @@ impl From<io::Error> for Problem {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Self { message: String::new(), hint: String::new(), code: 1 };
         }
-        Self::failed("cannot write the output", error, "look at where the output goes: is that disk full?")
+        Self::refused(Attempt::output(&error))
     }
 }
 
 /// The user's state directory.
-pub(crate) fn state_directory() -> Result<std::path::PathBuf, Problem> {
-    crate::state::directory().ok_or_else(|| {
-        Problem::usage(
-            "neither XDG_STATE_HOME nor HOME names a directory",
-            "set one: XDG_STATE_HOME=$(mktemp -d) glassbox",
-        )
-    })
+pub(crate) fn state_directory() -> Result<PathBuf, Problem> {
+    let Refusal { why, hint } = match crate::state::directory() {
+        Some(directory) => return Ok(directory),
+        None => explain(Attempt::home()),
+    };
+    Err(Problem::usage(why, hint))
 }
 
 /// A problem with a file in the state directory.
-pub(crate) fn unwritable(path: &std::path::Path, error: &std::io::Error) -> Problem {
-    Problem::failed(
-        format!("cannot write below {}", path.display()),
-        error,
-        hint_for_disk(error).unwrap_or_else(|| ELSEWHERE.into()),
-    )
-}
-
-const ELSEWHERE: &str = "point XDG_STATE_HOME at a directory of yours: XDG_STATE_HOME=$(mktemp -d) glassbox";
-
-/// What to do when the state directory cannot be written to, if it is that.
-fn hint_for_disk(error: &io::Error) -> Option<String> {
-    use io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem, StorageFull};
-    match error.kind() {
-        StorageFull => Some(format!("make room on that disk, or {ELSEWHERE}")),
-        NotADirectory | PermissionDenied | ReadOnlyFilesystem => Some(ELSEWHERE.into()),
-        _ => None,
-    }
+pub(crate) fn unwritable(path: &Path, error: &io::Error) -> Problem {
+    Problem::refused(Attempt::state_directory(path, error))
 }

@@ -1,5 +1,6 @@
 //! `glassbox progress`: what the learner has done.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use super::Outcome;
@@ -21,7 +22,8 @@ pub(super) fn run(args: &Args) -> Outcome {
     }
     let progress = progress(&state)?;
     let done = lessons::all().filter(|lesson| progress.lesson(lesson.id).done).count();
-    println!("{done} of {} lessons done", lessons::all().count());
+    let mut out = io::stdout().lock();
+    writeln!(out, "{done} of {} lessons done", lessons::all().count())?;
     for lesson in lessons::all() {
         let record = progress.lesson(lesson.id);
         let place = match (record.done, record.step) {
@@ -32,8 +34,8 @@ pub(super) fn run(args: &Args) -> Outcome {
             (false, 0) => "not begun".into(),
             (false, step) => format!("step {step} of {}", lesson.steps),
         };
-        println!("  {:<12} {place}", lesson.id);
+        writeln!(out, "  {:<12} {place}", lesson.id)?;
     }
-    println!("kept in {}", file::path(&state).display());
+    writeln!(out, "kept in {}", file::path(&state).display())?;
     Ok(ExitCode::SUCCESS)
 }

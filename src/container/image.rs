@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::libraries;
 use crate::kernel::{self, fs as kfs};
+use crate::machine::Attempt;
 use crate::probe::programs;
 
 /// Why it could not be made.
@@ -36,16 +37,13 @@ pub enum Error {
     Kernel(#[from] kernel::Error),
 }
 
-impl Error {
-    /// What to do about it.
-    pub fn hint(&self) -> String {
-        match self {
-            Error::Program(name) => format!("install {name} with the distribution's package manager"),
-            Error::Library { library, .. } => {
-                format!("run ldconfig as root, or install the package with {library}")
-            }
-            Error::Unreadable { .. } => "the image is made from the programs on PATH: check that file".into(),
-            Error::Kernel(_) => "the image is written to memory: free some, and try again".into(),
+impl From<&Error> for Attempt {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Program(name) => Attempt::program(name),
+            Error::Library { program, library } => Attempt::library(library, program),
+            Error::Unreadable { path, why } => Attempt::image_file(path, why),
+            Error::Kernel(error) => error.into(),
         }
     }
 }

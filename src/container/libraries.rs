@@ -1,10 +1,12 @@
 //! Which shared libraries a program needs, and where this machine keeps them.
 //!
 //! The same search as `ld.so(8)` makes: the program's own run path, then the directories of
-//! `/etc/ld.so.conf`, then those that every system has. Nothing is executed to find out.
+//! `/etc/ld.so.conf`, then those that every system has. A library for another processor, which a machine can
+//! have beside its own, is passed over. Nothing is executed to find out.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use elf::ElfBytes;
@@ -30,10 +32,9 @@ pub(super) fn of(program: &Path) -> Result<BTreeSet<PathBuf>, Error> {
         let dynamic = read(&file)?;
         found.extend(dynamic.interpreter);
         for name in dynamic.needed {
-            let candidates = dynamic.run_path.iter().chain(&system).map(|dir| dir.join(&name));
             // The loader itself is among the libraries, under its own name.
             let known = found.iter().any(|path| path.ends_with(&name));
-            let Some(path) = candidates.into_iter().find(|path| path.is_file()) else {
+            let Some(path) = find(&name, dynamic.run_path.iter().chain(&system), processor(&file)) else {
                 if known {
                     continue;
                 }
@@ -45,6 +46,26 @@ pub(super) fn of(program: &Path) -> Result<BTreeSet<PathBuf>, Error> {
         }
     }
     Ok(found)
+}
+
+/// The first file of this name that is for this processor.
+fn find<'a>(
+    name: &str,
+    mut dirs: impl Iterator<Item = &'a PathBuf>,
+    wanted: Option<Processor>,
+) -> Option<PathBuf> {
+    let wanted = wanted?;
+    dirs.find_map(|dir| Some(dir.join(name)).filter(|path| processor(path) == Some(wanted)))
+}
+
+/// Class, byte order and machine, as an ELF header has them.
+type Processor = [u8; 4];
+
+/// Which processor a file is for; none if it cannot be read.
+fn processor(file: &Path) -> Option<Processor> {
+    let mut header = [0; 20];
+    File::open(file).and_then(|mut file| file.read_exact(&mut header)).ok()?;
+    Some([header[4], header[5], header[18], header[19]])
 }
 
 fn read(file: &Path) -> Result<Dynamic, Error> {
@@ -135,6 +156,20 @@ mod tests {
         let mut directories = vec![];
         configured(&dir.path().join("ld.so.conf"), &mut directories);
         assert_eq!(directories, ["/opt/first", "/opt/second", "/opt/last"].map(PathBuf::from));
+        Ok(())
+    }
+
+    #[test]
+    fn a_library_for_another_processor_is_passed_over() -> std::io::Result<()> {
+        let dir = tempfile::tempdir()?;
+        let dirs = ["other", "own"].map(|name| dir.path().join(name));
+        let own = std::env::current_exe()?;
+        let mut other = fs::read(&own)?;
+        other[18] += 1;
+        dirs.iter().try_for_each(fs::create_dir)?;
+        fs::write(dirs[0].join("lib.so"), other)?;
+        fs::copy(&own, dirs[1].join("lib.so"))?;
+        assert_eq!(find("lib.so", dirs.iter(), processor(&own)), Some(dirs[1].join("lib.so")));
         Ok(())
     }
 

@@ -29,6 +29,13 @@ pub fn names(set: Set) -> Vec<String> {
     set.iter_names().map(|(name, _)| format!("CAP_{name}")).collect()
 }
 
+/// Those of a set that have no name here, by number: they are newer than glassbox.
+pub fn unnamed(set: Set) -> Vec<u32> {
+    let named = set.iter_names().fold(Set::empty(), |named, (_, capability)| named | capability);
+    let rest = set.bits() & !named.bits();
+    (0..u64::BITS).filter(|number| rest >> number & 1 == 1).collect()
+}
+
 /// `prctl(PR_CAPBSET_DROP)` for every capability outside of `keep`: no program executed later can have them.
 /// <https://man7.org/linux/man-pages/man2/prctl.2.html>
 pub fn bound(keep: Set) -> Result<()> {

@@ -10,10 +10,14 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use super::{Errno, Result, fs};
+use super::{Errno, Pid, Result, fs};
 
+mod control;
 mod find;
+pub use control::*;
+mod member;
 pub use find::{Hierarchies, Layout, Missing, Place};
+pub use member::Membership;
 
 /// The controllers that glassbox uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -25,15 +29,21 @@ pub enum Controller {
     Pids,
     /// How much CPU time.
     Cpu,
+    /// Whether its processes run at all. In version 2 every group can do that, and no controller is needed.
+    Freezer,
 }
 
 impl Controller {
+    /// Every one of them.
+    pub const ALL: [Controller; 3] = [Controller::Memory, Controller::Pids, Controller::Cpu];
+
     /// Its name in `/proc/cgroups` and `cgroup.controllers`.
     pub fn name(self) -> &'static str {
         match self {
             Controller::Memory => "memory",
             Controller::Pids => "pids",
             Controller::Cpu => "cpu",
+            Controller::Freezer => "freezer",
         }
     }
 }
@@ -53,51 +63,22 @@ pub enum Version {
     V2,
 }
 
-/// A control file: what it is called in each version, and whose it is.
-#[derive(Debug, Clone, Copy)]
-pub struct Control {
-    /// The controller that it belongs to.
-    pub controller: Controller,
-    /// Its name in version 2.
-    pub v2: &'static str,
-    /// Its name in version 1.
-    pub v1: &'static str,
-}
-
-const fn control(controller: Controller, v2: &'static str, v1: &'static str) -> Control {
-    Control { controller, v2, v1 }
-}
-
-/// The hard limit of memory, in bytes.
-pub const MEMORY_MAX: Control = control(Controller::Memory, "memory.max", "memory.limit_in_bytes");
-/// The memory in use, in bytes.
-pub const MEMORY_CURRENT: Control = control(Controller::Memory, "memory.current", "memory.usage_in_bytes");
-/// What the memory is used for.
-pub const MEMORY_STAT: Control = control(Controller::Memory, "memory.stat", "memory.stat");
-/// The most memory that was ever in use; version 2 has it since Linux 5.19.
-pub const MEMORY_PEAK: Control = control(Controller::Memory, "memory.peak", "memory.max_usage_in_bytes");
-/// A limit that only slows down, or is only aimed at: not the hard one.
-pub const MEMORY_SOFT: Control = control(Controller::Memory, "memory.high", "memory.soft_limit_in_bytes");
-/// Whether memory may be moved to swap: an amount in version 2, a weight in version 1.
-pub const MEMORY_SWAP: Control = control(Controller::Memory, "memory.swap.max", "memory.swappiness");
-/// How often the limit was hit (key `max` in version 2, the whole file in version 1).
-pub const MEMORY_HITS: Control = control(Controller::Memory, "memory.events", "memory.failcnt");
-/// The processes in the group, in the tree that limits memory.
-pub const MEMORY_PROCS: Control = control(Controller::Memory, "cgroup.procs", "cgroup.procs");
-/// How often the OOM killer struck (key `oom_kill` in both).
-pub const MEMORY_KILLS: Control = control(Controller::Memory, "memory.events", "memory.oom_control");
-/// How many processes there may be.
-pub const PIDS_MAX: Control = control(Controller::Pids, "pids.max", "pids.max");
-/// How many processes there are.
-pub const PIDS_CURRENT: Control = control(Controller::Pids, "pids.current", "pids.current");
-
-impl Control {
-    /// Its name in the given version.
-    pub fn name(self, version: Version) -> &'static str {
-        match version {
-            Version::V1 => self.v1,
-            Version::V2 => self.v2,
+impl Version {
+    /// The other one.
+    pub fn other(self) -> Self {
+        match self {
+            Version::V1 => Version::V2,
+            Version::V2 => Version::V1,
         }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Version::V1 => "version 1",
+            Version::V2 => "version 2",
+        })
     }
 }
 
@@ -140,6 +121,12 @@ impl Group {
         Group { parts: vec![Part { version, dir, controllers: vec![controller] }] }
     }
 
+    /// A group inside of this one, with the same controllers as far as they are handed on.
+    pub fn below(&self, name: &str) -> Group {
+        let below = |part: &Part| Part { dir: part.dir.join(name), ..part.clone() };
+        Group { parts: self.parts.iter().map(below).collect() }
+    }
+
     /// Its directories.
     pub fn dirs(&self) -> impl Iterator<Item = &Path> {
         self.parts.iter().map(|part| part.dir.as_path())
@@ -169,10 +156,10 @@ impl Group {
         self.part(controller).map(|part| part.version)
     }
 
-    /// Where a control of this group is.
+    /// The file in which a control of this group is.
     pub fn path(&self, control: Control) -> Result<PathBuf> {
         let part = self.part(control.controller)?;
-        Ok(part.dir.join(control.name(part.version)))
+        Ok(part.dir.join(control.file(part.version)))
     }
 
     /// Limit memory to so many bytes, and swap to none: otherwise a process at its limit would not be
@@ -189,6 +176,23 @@ impl Group {
         fs::write(self.path(PIDS_MAX)?, count.to_string())
     }
 
+    /// Version 2: let the groups below have the controls of `controller`, too.
+    pub fn hand_on(&self, controller: Controller) -> Result<()> {
+        let file = self.part(controller)?.dir.join("cgroup.subtree_control");
+        fs::write(file, format!("+{controller}"))
+    }
+
+    /// Stop everything in the group and below it, or let it go on. The kernel takes its time to stop it all.
+    pub fn freeze(&self, freeze: bool) -> Result<()> {
+        let text = match (self.version(Controller::Freezer)?, freeze) {
+            (Version::V2, true) => "1",
+            (Version::V2, false) => "0",
+            (Version::V1, true) => "FROZEN",
+            (Version::V1, false) => "THAWED",
+        };
+        fs::write(self.path(FREEZER_SWITCH)?, text)
+    }
+
     /// The directory to start a child in with `CLONE_INTO_CGROUP`, where version 2 serves every controller.
     pub fn clone_target(&self) -> Result<Option<OwnedFd>> {
         let [Part { version: Version::V2, dir, .. }] = self.parts.as_slice() else { return Ok(None) };
@@ -200,19 +204,41 @@ impl Group {
         Ok(Some(opened.into()))
     }
 
+    /// Move a process into the group, and so out of the one in which it is.
+    pub fn add(&self, pid: Pid) -> Result<()> {
+        self.dirs().try_for_each(|dir| fs::write(dir.join("cgroup.procs"), pid.to_string()))
+    }
+
     /// Move the caller, which must have a single thread, into the group.
     ///
     /// Version 1 has two files for it. `cgroup.procs` waits until every CPU has passed a grace period,
     /// 6 to 16 ms; `tasks` moves one thread in 0.03 ms.
     pub fn join(&self) -> Result<()> {
+        self.enter("0")
+    }
+
+    /// Move a process, which must have a single thread, into the group.
+    pub fn put(&self, pid: super::Pid) -> Result<()> {
+        self.enter(&pid.to_string())
+    }
+
+    fn enter(&self, who: &str) -> Result<()> {
         self.parts.iter().try_for_each(|part| {
             let file = match part.version {
                 Version::V1 => "tasks",
                 Version::V2 => "cgroup.procs",
             };
-            fs::write(part.dir.join(file), "0")
+            fs::write(part.dir.join(file), who)
         })
     }
+}
+
+/// Let what is in a cgroup directory go on, if it is frozen: in version 1 frozen processes cannot even be killed.
+pub fn thaw_dir(dir: &Path) -> Result<()> {
+    let switches = [(Version::V2, "0"), (Version::V1, "THAWED")];
+    let switches = switches.map(|(version, text)| (dir.join(FREEZER_SWITCH.file(version)), text));
+    let switch = switches.into_iter().find(|(file, _)| file.exists());
+    switch.map_or(Ok(()), |(file, text)| fs::write(file, text))
 }
 
 /// Remove one cgroup directory; a process that has just died can keep it busy for a moment.

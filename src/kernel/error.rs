@@ -34,7 +34,15 @@ pub(super) fn errno(error: rustix::io::Errno) -> Errno {
     Errno::from_raw(error.raw_os_error())
 }
 
-/// The errno inside of an I/O error.
-pub(super) fn io_errno(error: &std::io::Error) -> Errno {
+/// The errno inside of an I/O error; 0 if it is not the kernel's.
+pub fn io_errno(error: &std::io::Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap_or(0))
+}
+
+/// What the kernel answered: `ENOSPC, No space left on device`. An error that is not the kernel's in its own words.
+pub fn answer(error: &std::io::Error) -> String {
+    match io_errno(error) {
+        Errno::UnknownErrno => error.to_string(),
+        errno => format!("{errno:?}, {}", errno.desc()),
+    }
 }

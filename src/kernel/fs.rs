@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -146,6 +146,14 @@ fn send_whole_file(from: &Path, to: &Path) -> std::io::Result<usize> {
             bytes => copied += bytes,
         }
     }
+}
+
+/// `open(2)` with `O_RDONLY`: a descriptor of what is there.
+/// <https://man7.org/linux/man-pages/man2/open.2.html>
+pub fn open(path: impl AsRef<Path>) -> Result<OwnedFd> {
+    let path = path.as_ref();
+    let args = || format!("{}, O_RDONLY", quoted(path.display()));
+    call("open", args, || nix::fcntl::open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()))
 }
 
 /// `open(2)` with `O_TMPFILE`: a file without a name in a directory, gone with its last descriptor.

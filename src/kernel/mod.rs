@@ -6,17 +6,23 @@
 
 #![allow(clippy::disallowed_methods, reason = "this is the layer that records them")]
 
+pub mod arch;
 pub mod capability;
 pub mod cgroup;
+pub mod clock;
 pub mod error;
 pub mod fs;
+pub mod ipc;
 pub mod mount;
 pub mod namespace;
 pub mod net;
+pub mod nftables;
 pub mod process;
 pub mod raw;
 pub mod record;
 pub mod seccomp;
+pub mod talk;
+pub mod user;
 pub mod uts;
 
 pub use error::{Error, Refused, Result};

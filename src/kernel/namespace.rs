@@ -1,7 +1,8 @@
 //! Namespaces: made for the caller, or joined.
 
 use std::fmt;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
 
 use nix::sched::CloneFlags;
 
@@ -62,6 +63,11 @@ impl Kind {
             Kind::Time => CloneFlags::from_bits_retain(nix::libc::CLONE_NEWTIME),
         }
     }
+
+    /// The name of that flag.
+    pub fn flag_name(self) -> String {
+        names(self.flag())
+    }
 }
 
 impl fmt::Display for Kind {
@@ -89,13 +95,31 @@ pub fn unshare(kinds: &[Kind]) -> Result<()> {
     call("unshare", || names(flags), || nix::sched::unshare(flags))
 }
 
-/// `setns(2)` by the pid of somebody who is inside: enter those of his namespaces.
+/// `unshare(2)` with a flag that does not exist: the kernel says `EINVAL` to everybody, before it looks at
+/// permissions. Any other answer is not the kernel's but that of a seccomp filter in front of it.
+/// <https://man7.org/linux/man-pages/man2/unshare.2.html>
+pub fn unshare_in_vain(kinds: &[Kind]) -> Result<()> {
+    const NO_FLAG: i32 = 1;
+    let flags = kinds.iter().fold(CloneFlags::from_bits_retain(NO_FLAG), |flags, kind| flags | kind.flag());
+    call("unshare", || format!("{:#x}", flags.bits()), || nix::sched::unshare(flags))
+}
+
+/// `setns(2)` by the pid of somebody who is inside: enter those of his namespaces, all or none of them.
 ///
-/// A PID or time namespace is entered by the children only.
+/// A PID namespace is entered by the children only.
 /// <https://man7.org/linux/man-pages/man2/setns.2.html>
 pub fn setns(pid: Pid, kinds: &[Kind]) -> Result<()> {
     let flags = kinds.iter().fold(CloneFlags::empty(), |flags, kind| flags | kind.flag());
-    let target = pidfd_open(pid)?;
+    enter(&pidfd_open(pid)?, flags)
+}
+
+/// `setns(2)` by a file that stands for a namespace: a link in `/proc/PID/ns`, or what was bound to one.
+/// <https://man7.org/linux/man-pages/man2/setns.2.html>
+pub fn setns_file(path: impl AsRef<Path>, kind: Kind) -> Result<()> {
+    enter(&fs::open(path)?, kind.flag())
+}
+
+fn enter(target: &OwnedFd, flags: CloneFlags) -> Result<()> {
     call(
         "setns",
         || format!("{}, {}", target.as_raw_fd(), names(flags)),
@@ -105,7 +129,7 @@ pub fn setns(pid: Pid, kinds: &[Kind]) -> Result<()> {
 
 /// `pidfd_open(2)`: a descriptor that stands for this very process, whatever becomes of its number.
 /// <https://man7.org/linux/man-pages/man2/pidfd_open.2.html>
-pub fn pidfd_open(pid: Pid) -> Result<std::os::fd::OwnedFd> {
+pub fn pidfd_open(pid: Pid) -> Result<OwnedFd> {
     call(
         "pidfd_open",
         || format!("{pid}, 0"),

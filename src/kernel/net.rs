@@ -1,12 +1,14 @@
-//! Network interfaces.
+//! Network interfaces, and sockets of the internet protocols.
 
-use std::os::fd::AsFd;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use nix::net::if_::InterfaceFlags;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+use nix::sys::socket::{self, AddressFamily, Backlog, MsgFlags, SockFlag, SockType, SockaddrIn, socket};
+use nix::sys::time::TimeVal;
 
-use super::record::{flag_names, note};
+use super::record::{call, flag_names, note, quoted};
 use super::{Result, raw};
 
 /// `ioctl(SIOCSIFFLAGS)`: bring the loopback interface of this network namespace up.
@@ -22,4 +24,74 @@ pub fn loopback_up() -> Result<()> {
     let flags = result.map_or(InterfaceFlags::IFF_UP, |flags| InterfaceFlags::from_bits_retain(flags.into()));
     let args = || format!("SIOCSIFFLAGS, {{ifr_name=\"lo\", ifr_flags={}}}", flag_names(&flags));
     note("ioctl", args, started.elapsed(), result.map(drop))
+}
+
+/// A port on every address that this network namespace has.
+pub fn everywhere(port: u16) -> SocketAddrV4 {
+    SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port)
+}
+
+/// A port of this network namespace's own loopback address.
+pub fn loopback(port: u16) -> SocketAddrV4 {
+    SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)
+}
+
+/// `socket(2)` for connections, of TCP.
+/// <https://man7.org/linux/man-pages/man2/socket.2.html>
+pub fn stream_socket() -> Result<OwnedFd> {
+    inet_socket(SockType::Stream, "SOCK_STREAM")
+}
+
+/// `socket(2)` for single packets, of UDP.
+/// <https://man7.org/linux/man-pages/man2/socket.2.html>
+pub fn datagram_socket() -> Result<OwnedFd> {
+    inet_socket(SockType::Datagram, "SOCK_DGRAM")
+}
+
+fn inet_socket(kind: SockType, name: &str) -> Result<OwnedFd> {
+    let args = || format!("AF_INET, {name}|SOCK_CLOEXEC, 0");
+    call("socket", args, || socket(AddressFamily::Inet, kind, SockFlag::SOCK_CLOEXEC, None))
+}
+
+fn with_address(fd: BorrowedFd, address: SocketAddrV4) -> String {
+    format!("{}, {{AF_INET, {address}}}", fd.as_raw_fd())
+}
+
+/// `bind(2)`: take an address for a socket.
+/// <https://man7.org/linux/man-pages/man2/bind.2.html>
+pub fn bind(fd: BorrowedFd, address: SocketAddrV4) -> Result<()> {
+    let make = || socket::bind(fd.as_raw_fd(), &SockaddrIn::from(address));
+    call("bind", || with_address(fd, address), make)
+}
+
+/// `listen(2)`: wait for connections, and let so many queue.
+/// <https://man7.org/linux/man-pages/man2/listen.2.html>
+pub fn listen(fd: BorrowedFd) -> Result<()> {
+    const QUEUE: i32 = 8;
+    call("listen", || format!("{}, {QUEUE}", fd.as_raw_fd()), || socket::listen(&fd, Backlog::new(QUEUE)?))
+}
+
+/// `connect(2)`.
+/// <https://man7.org/linux/man-pages/man2/connect.2.html>
+pub fn connect(fd: BorrowedFd, address: SocketAddrV4) -> Result<()> {
+    let make = || socket::connect(fd.as_raw_fd(), &SockaddrIn::from(address));
+    call("connect", || with_address(fd, address), make)
+}
+
+/// `setsockopt(SO_SNDTIMEO)`: how long `connect` waits; afterwards it answers EINPROGRESS.
+/// <https://man7.org/linux/man-pages/man7/socket.7.html>
+pub fn wait_at_most(fd: BorrowedFd, seconds: i64) -> Result<()> {
+    let args = || format!("{}, SOL_SOCKET, SO_SNDTIMEO, {seconds} s", fd.as_raw_fd());
+    call("setsockopt", args, || {
+        socket::setsockopt(&fd, socket::sockopt::SendTimeout, &TimeVal::new(seconds, 0))
+    })
+}
+
+/// `sendto(2)`: one packet with this content.
+/// <https://man7.org/linux/man-pages/man2/sendto.2.html>
+pub fn sendto(fd: BorrowedFd, content: &str, address: SocketAddrV4) -> Result<()> {
+    let args = || format!("{}, {}, {{AF_INET, {address}}}", fd.as_raw_fd(), quoted(content));
+    let make =
+        || socket::sendto(fd.as_raw_fd(), content.as_bytes(), &SockaddrIn::from(address), MsgFlags::empty());
+    call("sendto", args, make).map(drop)
 }

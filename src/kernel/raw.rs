@@ -73,6 +73,9 @@ pub fn seccomp_set_filter(program: &mut [libc::sock_filter]) -> nix::Result<()> 
 /// all the flags that were then set.
 /// <https://man7.org/linux/man-pages/man7/netdevice.7.html>
 pub fn interface_up(socket: BorrowedFd, name: &CStr) -> nix::Result<i16> {
+    // The C libraries do not agree on the type of a request.
+    const GET_FLAGS: libc::Ioctl = libc::SIOCGIFFLAGS as libc::Ioctl;
+    const SET_FLAGS: libc::Ioctl = libc::SIOCSIFFLAGS as libc::Ioctl;
     // SAFETY: ifreq is plain data, for which all zeroes is a value.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     let bytes = name.to_bytes();
@@ -83,13 +86,51 @@ pub fn interface_up(socket: BorrowedFd, name: &CStr) -> nix::Result<i16> {
         *to = *from as libc::c_char;
     }
     // SAFETY: the kernel reads the name from `request` and writes the flags into it.
-    Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFFLAGS, &raw mut request) })?;
+    Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), GET_FLAGS, &raw mut request) })?;
     // SAFETY: the call before filled in exactly this member of the union.
     unsafe { request.ifr_ifru.ifru_flags |= libc::IFF_UP as i16 };
     // SAFETY: the kernel reads name and flags from `request`.
-    Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) })?;
+    Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), SET_FLAGS, &raw const request) })?;
     // SAFETY: the same member as before.
     Ok(unsafe { request.ifr_ifru.ifru_flags })
+}
+
+/// `ioctl(NS_GET_USERNS)`: the user namespace that a namespace belongs to.
+/// <https://man7.org/linux/man-pages/man2/ioctl_nsfs.2.html>
+pub(crate) fn namespace_owner(namespace: BorrowedFd) -> nix::Result<OwnedFd> {
+    // SAFETY: this request takes no argument; it returns a new descriptor.
+    let result = unsafe { libc::ioctl(namespace.as_raw_fd(), libc::NS_GET_USERNS) };
+    Errno::result(result).map(own)
+}
+
+/// `shmget(2)`: the number of the shared memory segment with this key.
+/// <https://man7.org/linux/man-pages/man2/shmget.2.html>
+pub fn shmget(key: i32, size: usize, flags: c_int) -> nix::Result<c_int> {
+    // SAFETY: shmget takes numbers and touches no memory.
+    Errno::result(unsafe { libc::shmget(key, size, flags) })
+}
+
+/// `semget(2)`: the number of the semaphore set with this key.
+/// <https://man7.org/linux/man-pages/man2/semget.2.html>
+pub fn semget(key: i32, count: c_int, flags: c_int) -> nix::Result<c_int> {
+    // SAFETY: semget takes numbers and touches no memory.
+    Errno::result(unsafe { libc::semget(key, count, flags) })
+}
+
+/// `msgget(2)`: the number of the message queue with this key.
+/// <https://man7.org/linux/man-pages/man2/msgget.2.html>
+pub fn msgget(key: i32, flags: c_int) -> nix::Result<c_int> {
+    // SAFETY: msgget takes numbers and touches no memory.
+    Errno::result(unsafe { libc::msgget(key, flags) })
+}
+
+/// `msgsnd(2)`: put a message of type 1 into a queue.
+/// <https://man7.org/linux/man-pages/man2/msgop.2.html>
+pub fn msgsnd(queue: c_int, text: &[u8]) -> nix::Result<()> {
+    let mut message = (1 as libc::c_long).to_ne_bytes().to_vec();
+    message.extend_from_slice(text);
+    // SAFETY: `message` is a msgbuf as the kernel reads it: a long, then `text.len()` bytes.
+    Errno::result(unsafe { libc::msgsnd(queue, message.as_ptr().cast(), text.len(), 0) }).map(drop)
 }
 
 /// `prctl(PR_SET_PDEATHSIG)`: which signal this process gets when its parent dies; `None` for none.

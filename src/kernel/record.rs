@@ -104,6 +104,12 @@ impl Returned for () {
     }
 }
 
+impl Returned for u32 {
+    fn shown(&self) -> String {
+        self.to_string()
+    }
+}
+
 impl Returned for usize {
     fn shown(&self) -> String {
         self.to_string()

@@ -4,24 +4,13 @@
 //! call costs some nine comparisons, where a list walked from the front would cost hundreds.
 //! <https://docs.kernel.org/userspace-api/seccomp_filter.html>
 
-use std::collections::BTreeSet;
-use std::str::FromStr;
+use std::collections::{BTreeSet, HashSet};
 
 use nix::libc::{self, sock_filter};
-use syscalls::Sysno;
 
+use super::arch::{self, Architecture};
 use super::record::call;
 use super::{Errno, Result, raw};
-
-/// `AUDIT_ARCH_*` of the architecture that this program was built for.
-#[cfg(target_arch = "x86_64")]
-const AUDIT_ARCH: u32 = 0xC000_003E;
-/// `AUDIT_ARCH_*` of the architecture that this program was built for.
-#[cfg(target_arch = "aarch64")]
-const AUDIT_ARCH: u32 = 0xC000_00B7;
-/// `AUDIT_ARCH_*` of the architecture that this program was built for.
-#[cfg(target_arch = "riscv64")]
-const AUDIT_ARCH: u32 = 0xC000_00F3;
 
 /// The clone flags that make namespaces; a contained process may not pass them.
 const CLONE_NEW_FLAGS: u32 = (libc::CLONE_NEWNS
@@ -51,15 +40,19 @@ impl Filter {
     /// Names that the architecture does not have are passed over. `clone` is always allowed without
     /// namespace flags, and `clone3`, whose flags a filter cannot see, is `ENOSYS`.
     pub fn allowing<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
-        let numbers: BTreeSet<u32> = names
-            .into_iter()
-            .filter_map(|name| Sysno::from_str(name).ok())
-            .filter(|number| *number != Sysno::clone)
-            .map(|number| number as u32)
-            .collect();
-        let mut program = prologue();
-        branch(&mut program, &ranges(&numbers));
-        Self { program, allowed: numbers.len() + 1 }
+        Self::compile(&arch::HERE, names)
+    }
+
+    /// The same for programs of any architecture.
+    pub fn compile<'a>(arch: &Architecture, names: impl IntoIterator<Item = &'a str>) -> Self {
+        let names: HashSet<&str> = names.into_iter().collect();
+        let calls = (arch.calls)();
+        let newest = calls.last().map_or(0, |(number, _)| *number);
+        let allowed = calls.iter().filter(|(number, name)| *number != arch.clone && names.contains(name));
+        let allowed: BTreeSet<u32> = allowed.map(|(number, _)| *number).collect();
+        let mut program = prologue(arch);
+        branch(&mut program, &ranges(&allowed, newest));
+        Self { program, allowed: allowed.len() + 1 }
     }
 
     /// How many calls it allows.
@@ -92,8 +85,7 @@ impl Filter {
 type Range = (u32, u32);
 
 /// `(first number, action)` in order, from 0: allowed ranges and the gaps between them.
-fn ranges(allowed: &BTreeSet<u32>) -> Vec<Range> {
-    let newest = Sysno::iter().map(|number| number as u32).max().unwrap_or(0);
+fn ranges(allowed: &BTreeSet<u32>, newest: u32) -> Vec<Range> {
     let mut ranges: Vec<Range> = vec![];
     for number in 0..=newest {
         let action = if allowed.contains(&number) { libc::SECCOMP_RET_ALLOW } else { refuse(Errno::EPERM) };
@@ -126,15 +118,15 @@ fn answer(action: u32) -> sock_filter {
 }
 
 /// Wrong architecture: killed. `clone`: by its flags. `clone3`: ENOSYS. Then the number is loaded.
-fn prologue() -> Vec<sock_filter> {
+fn prologue(arch: &Architecture) -> Vec<sock_filter> {
     vec![
         load(OFFSET_ARCH),
-        jump(libc::BPF_JEQ, AUDIT_ARCH, 1, 0),
+        jump(libc::BPF_JEQ, arch.audit, 1, 0),
         answer(libc::SECCOMP_RET_KILL_PROCESS),
         load(OFFSET_NR),
-        jump(libc::BPF_JEQ, Sysno::clone3 as u32, 0, 1),
+        jump(libc::BPF_JEQ, arch.clone3, 0, 1),
         answer(refuse(Errno::ENOSYS)),
-        jump(libc::BPF_JEQ, Sysno::clone as u32, 0, 4),
+        jump(libc::BPF_JEQ, arch.clone, 0, 4),
         load(OFFSET_ARG0),
         jump(libc::BPF_JSET, CLONE_NEW_FLAGS, 0, 1),
         answer(refuse(Errno::EPERM)),
@@ -164,8 +156,8 @@ fn branch(program: &mut Vec<sock_filter>, ranges: &[Range]) {
 mod tests {
     use super::*;
 
-    /// Runs the program as the kernel would, on a call with this number and first argument.
-    fn run(filter: &Filter, nr: u32, arg0: u32) -> u32 {
+    /// Runs the program as the kernel would, on a call with this architecture, number and first argument.
+    fn run(filter: &Filter, audit: u32, nr: u32, arg0: u32) -> u32 {
         let (mut at, mut register) = (0, 0);
         loop {
             let step = filter.program[at];
@@ -175,7 +167,7 @@ mod tests {
                 libc::BPF_LD => {
                     register = match step.k {
                         OFFSET_NR => nr,
-                        OFFSET_ARCH => AUDIT_ARCH,
+                        OFFSET_ARCH => audit,
                         _ => arg0,
                     }
                 }
@@ -198,19 +190,30 @@ mod tests {
 
     #[test]
     fn every_number_gets_the_answer_of_its_name() {
-        let allowed = ["read", "write", "exit_group", "getpid", "statx"];
-        let filter = Filter::allowing(allowed);
-        for number in Sysno::iter() {
-            let expected = match number.name() {
-                "clone" => libc::SECCOMP_RET_ALLOW,
-                "clone3" => refuse(Errno::ENOSYS),
-                name if allowed.contains(&name) => libc::SECCOMP_RET_ALLOW,
-                _ => refuse(Errno::EPERM),
-            };
-            assert_eq!(run(&filter, number as u32, 0), expected, "{number}");
+        let allowed = ["read", "write", "exit_group", "getpid", "statx", "file_setattr"];
+        for arch in &arch::ALL {
+            let filter = Filter::compile(arch, allowed);
+            for (number, name) in (arch.calls)() {
+                let expected = match name {
+                    "clone" => libc::SECCOMP_RET_ALLOW,
+                    "clone3" => refuse(Errno::ENOSYS),
+                    name if allowed.contains(&name) => libc::SECCOMP_RET_ALLOW,
+                    _ => refuse(Errno::EPERM),
+                };
+                assert_eq!(run(&filter, arch.audit, number, 0), expected, "{name} on {}", arch.name);
+            }
+            assert_eq!(run(&filter, arch.audit, 100_000, 0), refuse(Errno::ENOSYS));
+            let newns = libc::CLONE_NEWNS as u32;
+            assert_eq!(run(&filter, arch.audit, arch.clone, newns), refuse(Errno::EPERM));
         }
-        assert_eq!(run(&filter, 100_000, 0), refuse(Errno::ENOSYS));
-        let newns = libc::CLONE_NEWNS as u32;
-        assert_eq!(run(&filter, Sysno::clone as u32, newns), refuse(Errno::EPERM));
+    }
+
+    #[test]
+    fn the_numbers_of_another_architecture_are_refused() {
+        let [one, others @ ..] = &arch::ALL;
+        let filter = Filter::compile(one, ["read"]);
+        for other in others {
+            assert_eq!(run(&filter, other.audit, 0, 0), libc::SECCOMP_RET_KILL_PROCESS, "{}", other.name);
+        }
     }
 }

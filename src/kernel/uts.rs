@@ -1,10 +1,17 @@
-//! The host name.
+//! The host name, and the NIS domain name beside it.
 
-use super::Result;
 use super::record::{call, quoted};
+use super::{Result, error};
 
 /// `sethostname(2)`: name the host, for everybody in this UTS namespace.
 /// <https://man7.org/linux/man-pages/man2/sethostname.2.html>
 pub fn sethostname(name: &str) -> Result<()> {
     call("sethostname", || format!("{}, {}", quoted(name), name.len()), || nix::unistd::sethostname(name))
+}
+
+/// `setdomainname(2)`: name its NIS domain, for everybody in this UTS namespace.
+/// <https://man7.org/linux/man-pages/man2/setdomainname.2.html>
+pub fn setdomainname(name: &str) -> Result<()> {
+    let set = || rustix::system::setdomainname(name.as_bytes()).map_err(error::errno);
+    call("setdomainname", || format!("{}, {}", quoted(name), name.len()), set)
 }

@@ -14,7 +14,7 @@ use crate::error::{Error, Result, doing};
 use crate::kernel::namespace::setns;
 use crate::kernel::process::{Clone3, Sig, execve, wait4};
 use crate::kernel::{Pid, raw};
-use crate::machine::Mode;
+use crate::machine::{Attempt, Mode, explain};
 use crate::probe;
 use crate::trace::{Identity, Ledger, RunId, Trace};
 
@@ -130,13 +130,13 @@ pub fn program(clone: Clone3, work: impl FnOnce() -> Result<()>, path: &str, arg
         let failed = end_with_maker()
             .and_then(|()| work())
             .map_or_else(|error| error, |()| execve(path, argv, &["PATH=/bin"]).into());
-        let _ = write!(File::from(writer), "{failed}");
+        tell(writer, Err(failed));
         raw::exit_now(1)
     };
     drop(writer);
     // The pipe is closed by execve: nothing was written if that succeeded.
     let report = doing("starting a program", io::read_to_string(File::from(reader)))?;
-    if report.is_empty() { Ok(pid) } else { Err(Error::Lesson(report)) }
+    if report.is_empty() { Ok(pid) } else { Err(told(report.trim_end_matches(END))) }
 }
 
 fn fork() -> Result<Option<Pid>> {
@@ -168,8 +168,8 @@ pub fn start(lab: &Lab, id: &str, store: &Store, mode: Mode) -> Result<Record> {
     let clearing = format!("clearing the old scene away in {}", store.dir().display());
     let left = doing(clearing, store.forget(id))?;
     if !left.is_empty() {
-        let why = io::Error::other(left.join("; "));
-        return Err(Error::Io { what: "clearing the old scene away".into(), why });
+        let again = format!("glassbox lab start {id}");
+        return Err(Error::Told(explain(Attempt::leftover(left.join("; "), again))));
     }
     doing(format!("making {}", store.dir().display()), std::fs::create_dir_all(store.dir()))?;
     let ledger = doing("writing the lab's ledger", Ledger::begin(store.dir(), id))?;
@@ -221,8 +221,14 @@ fn stay(writer: OwnedFd, done: Result<()>) -> ! {
 /// Report how the work went; whether it went well, and somebody heard it.
 fn tell(writer: OwnedFd, done: Result<()>) -> bool {
     // Processes made meanwhile hold this pipe too, so its end is no sign: a byte is.
-    let report = done.as_ref().err().map(ToString::to_string).unwrap_or_default();
+    let report = |error: &Error| serde_json::to_string(&error.explained()).unwrap_or_default();
+    let report = done.as_ref().err().map(report).unwrap_or_default();
     write!(File::from(writer), "{report}{END}").is_ok() && done.is_ok()
+}
+
+/// The error in a report.
+fn told(report: &str) -> Error {
+    serde_json::from_str(report).map_or_else(|_| Error::Lesson(report.into()), Error::Told)
 }
 
 /// The end of a report.
@@ -235,7 +241,7 @@ fn report(reader: OwnedFd) -> Result<()> {
     doing("waiting for the scene", read)?;
     match report.split_last() {
         Some((end, [])) if *end == END as u8 => Ok(()),
-        Some((_, text)) => Err(Error::Lesson(String::from_utf8_lossy(text).into_owned())),
+        Some((_, text)) => Err(told(&String::from_utf8_lossy(text))),
         None => Err(Error::Lesson("the process that should set the scene has ended".into())),
     }
 }

@@ -2,16 +2,20 @@
 //!
 //! [`Need`] is what a lesson requires; `doctor`, the runner and every refusal use the same list.
 
-mod explain;
 mod mode;
 mod need;
+pub mod refusal;
+pub mod scope;
 mod trial;
 
-pub use explain::{Refusal, explain, user_namespace_policy};
 pub use mode::Mode;
 pub use need::{Need, Verdict};
+pub use refusal::{Attempt, Refusal, explain};
+
+use std::path::Path;
 
 use crate::kernel::cgroup::{Hierarchies, Layout};
+use crate::probe::{self, around};
 
 /// The machine, as far as it has been looked at.
 pub struct Machine {
@@ -21,24 +25,35 @@ pub struct Machine {
     pub uid: u32,
     /// The powers that lessons run with here, or why there are none.
     pub mode: Result<Mode, Refusal>,
-    /// The cgroup trees.
-    pub hierarchies: Option<Hierarchies>,
+    /// The cgroup trees, or why they cannot be seen.
+    pub hierarchies: Result<Hierarchies, Refusal>,
 }
 
 impl Machine {
     /// Look at it.
     pub fn examine() -> Self {
+        let hierarchies = probe::cgroup::hierarchies().map_err(|unreadable| explain(&unreadable));
         Self {
-            release: release(),
+            release: around::release(),
             uid: nix::unistd::geteuid().as_raw(),
-            mode: Mode::choose(),
-            hierarchies: Hierarchies::detect().ok(),
+            mode: hierarchies.as_ref().map_err(Refusal::clone).and_then(|_| Mode::choose()),
+            hierarchies,
         }
+    }
+
+    /// The same, as somebody in this cgroup of version 2 has it.
+    pub fn seen_from(self, group: &Path) -> Self {
+        Self { hierarchies: self.hierarchies.map(|trees| trees.seen_from(group)), ..self }
     }
 
     /// Its cgroup layout.
     pub fn layout(&self) -> Layout {
         self.hierarchies.as_ref().map_or(Layout::None, Hierarchies::layout)
+    }
+
+    /// The powers to perform something with even though a need is not met.
+    pub fn likely_mode(&self) -> Mode {
+        self.mode.clone().unwrap_or_else(|_| Mode::of_user())
     }
 
     /// The powers that something with these needs runs with here, or the first thing that stands in its way.
@@ -49,10 +64,24 @@ impl Machine {
     }
 }
 
-/// `uname -r`.
-fn release() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/osrelease")
-        .map_or_else(|_| "unknown".into(), |text| text.trim().into())
+/// What decides about user namespaces here: each setting that there is, and its value.
+pub fn user_namespace_policy() -> Vec<(String, String)> {
+    const SETTINGS: [&str; 3] = [
+        "user.max_user_namespaces",
+        "kernel.unprivileged_userns_clone",
+        "kernel.apparmor_restrict_unprivileged_userns",
+    ];
+    let value = |name: &str| {
+        let file = Path::new("/proc/sys").join(name.replace('.', "/"));
+        Some((name.to_string(), probe::file(file).ok()?.text))
+    };
+    let filter = if around::has_filter() { "there is one" } else { "none" };
+    let around = [
+        ("a seccomp filter around this process", filter.to_string()),
+        ("an AppArmor profile around this process", around::profile().unwrap_or("none".into())),
+    ];
+    let settings = SETTINGS.into_iter().filter_map(value);
+    settings.chain(around.map(|(name, value)| (name.to_string(), value))).collect()
 }
 
 /// A number that nobody can foresee.

@@ -1,6 +1,6 @@
 //! With which powers lessons run, and the stage that these set up.
 
-use super::explain::{Refusal, explain};
+use super::refusal::{Refusal, explain};
 use super::trial;
 use crate::kernel::mount::{Flags, make_private, mount};
 use crate::kernel::namespace::{Kind, map_self_to_root, unshare};

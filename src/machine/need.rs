@@ -4,23 +4,31 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::explain::{Refusal, explain};
+use super::refusal::{Attempt, Refusal, explain};
 use super::{Machine, Mode, trial};
 use crate::kernel::cgroup::{Controller, Group};
-use crate::kernel::mount::{Flags, mount};
+use crate::kernel::mount::{Flags, bind, mount};
 use crate::kernel::namespace::{Kind, unshare};
 use crate::kernel::seccomp::Filter;
-use crate::kernel::{self, fs, process};
+use crate::kernel::{self, fs, net, process, uts};
+use crate::probe::around;
+use crate::probe::programs::find;
 
 /// Something that a lesson cannot do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
     /// This kernel or a newer one.
     Kernel(u32, u32),
-    /// A namespace kind that this user can make.
+    /// A namespace kind that this user can make, and use.
     Namespace(Kind),
     /// A cgroup controller that this user can set limits with.
     Controller(Controller),
+    /// The same for a part of a lesson, which is left out without it.
+    ControllerForAPart(Controller),
+    /// Device nodes: made by root, bound by others.
+    Devices,
+    /// A `/proc` of one's own, which some containers do not let anybody mount.
+    Proc,
     /// The overlay file system, mounted by this user.
     Overlay,
     /// The same in a user namespace, whoever asks.
@@ -36,7 +44,11 @@ impl fmt::Display for Need {
         match self {
             Need::Kernel(major, minor) => write!(f, "Linux {major}.{minor} or newer"),
             Need::Namespace(kind) => write!(f, "{kind} namespaces"),
+            Need::Controller(Controller::Freezer) => f.write_str("the freezer of cgroups"),
             Need::Controller(controller) => write!(f, "the {controller} controller"),
+            Need::ControllerForAPart(controller) => write!(f, "for a part the {controller} controller"),
+            Need::Devices => f.write_str("device nodes"),
+            Need::Proc => f.write_str("a /proc of one's own"),
             Need::Overlay => f.write_str("overlayfs"),
             Need::RootlessOverlay => f.write_str("overlayfs in a user namespace"),
             Need::Seccomp => f.write_str("seccomp filters"),
@@ -78,26 +90,61 @@ impl fmt::Display for Verdict {
 }
 
 impl Need {
+    /// The cgroup controller that this is about.
+    pub fn controller(self) -> Option<Controller> {
+        match self {
+            Need::Controller(controller) | Need::ControllerForAPart(controller) => Some(controller),
+            _ => None,
+        }
+    }
+
     /// Look, or try: whether it is met, and if not, what stands in the way.
     pub fn examine(self, machine: &Machine, mode: Mode) -> Result<(), Refusal> {
         let tried = match self {
-            Need::Kernel(major, minor) => return kernel_at_least(&machine.release, (major, minor)),
-            Need::Program(name) => return program(name),
+            Need::Kernel(major, minor) if is_at_least((major, minor)) => return Ok(()),
+            Need::Kernel(major, minor) => return Err(explain(Attempt::version(major, minor))),
+            Need::Program(name) if find(name).is_some() => return Ok(()),
+            Need::Program(name) => return Err(explain(Attempt::program(name))),
             Need::Controller(controller) => return usable(machine, controller),
+            Need::ControllerForAPart(_) => return Ok(()),
             Need::Namespace(kind) => trial::attempt(|| {
                 mode.enter()?;
-                unshare(&[kind])
+                unshare(&[kind])?;
+                match kind {
+                    Kind::Uts => uts::sethostname("glassbox"),
+                    Kind::Net => net::loopback_up(),
+                    _ => Ok(()),
+                }
+            }),
+            Need::Devices => trial::attempt(|| {
+                mode.enter()?;
+                if !mode.is_rootless() {
+                    return fs::mknod("null", 1, 3);
+                }
+                fs::create("null", "")?;
+                bind("/dev/null", "null")
+            }),
+            Need::Proc => trial::attempt(|| {
+                mode.enter()?;
+                unshare(&[Kind::Pid])?;
+                // The first process in the new namespace.
+                trial::attempt(|| mount("proc", "/proc", "proc", Flags::empty(), ""))
             }),
             Need::Overlay => trial::attempt(|| mount_overlay(mode)),
             Need::RootlessOverlay => trial::attempt(|| mount_overlay(Mode::of_user())),
             Need::Seccomp => trial::attempt(|| {
                 process::set_no_new_privs()?;
-                Filter::allowing(["write", "exit_group", "close"]).install()
+                Filter::allowing(NEEDED_TO_REPORT).install()
             }),
         };
         tried.map_err(|error| explain(&error))
     }
 }
+
+/// The system calls with which a trial goes on to tell its outcome. Where the clock is not to be read without the
+/// kernel, as in many virtual machines, that is one of them.
+const NEEDED_TO_REPORT: [&str; 8] =
+    ["brk", "clock_gettime", "clock_gettime64", "close", "exit_group", "mmap", "munmap", "write"];
 
 fn mount_overlay(mode: Mode) -> kernel::Result<()> {
     mode.enter()?;
@@ -105,43 +152,14 @@ fn mount_overlay(mode: Mode) -> kernel::Result<()> {
     mount("overlay", "merged", "overlay", Flags::empty(), "lowerdir=lower,upperdir=upper,workdir=work")
 }
 
-fn kernel_at_least(release: &str, wanted: (u32, u32)) -> Result<(), Refusal> {
+/// Whether this kernel is of that version, or newer.
+pub(super) fn is_at_least(wanted: (u32, u32)) -> bool {
+    let release = around::release();
     let mut numbers = release.split(|sign: char| !sign.is_ascii_digit()).map_while(|part| part.parse().ok());
-    let has: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    if has >= wanted {
-        return Ok(());
-    }
-    let (major, minor) = wanted;
-    Err(Refusal::new(
-        format!("this kernel is {release}, and Linux {major}.{minor} or newer is needed"),
-        "boot a newer kernel",
-    ))
-}
-
-fn program(name: &'static str) -> Result<(), Refusal> {
-    if crate::probe::programs::find(name).is_some() {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        format!("the program {name} is not on PATH"),
-        format!("install it, on Debian: sudo apt install {}", package(name)),
-    ))
-}
-
-/// The package that has a program, on Debian and on Fedora.
-fn package(program: &str) -> &str {
-    match program {
-        "mount" | "nsenter" | "unshare" => "util-linux",
-        other => other,
-    }
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= wanted
 }
 
 fn usable(machine: &Machine, controller: Controller) -> Result<(), Refusal> {
-    let Some(hierarchies) = &machine.hierarchies else {
-        return Err(Refusal::new("/proc is not mounted", "mount -t proc proc /proc"));
-    };
-    match Group::plan(hierarchies, "glassbox", &[controller]) {
-        Ok(_) => Ok(()),
-        Err(missing) => Err(Refusal::from(&missing)),
-    }
+    let hierarchies = machine.hierarchies.as_ref().map_err(Refusal::clone)?;
+    Group::plan(hierarchies, "glassbox", &[controller]).map(drop).map_err(|missing| explain(&missing))
 }

@@ -71,7 +71,7 @@ impl Line {
 
 /// Text in one style, wrapped between `indent` and `width`; the first line begins with `first`, which is
 /// as wide as `indent` or wider.
-pub(super) fn wrapped(first: Line, style: Style, text: &str, indent: usize, width: usize) -> Vec<Line> {
+pub fn wrapped(first: Line, style: Style, text: &str, indent: usize, width: usize) -> Vec<Line> {
     let first_width = width.saturating_sub(first.width()).max(16);
     let rest_width = width.saturating_sub(indent).max(16);
     let mut lines = vec![];

@@ -12,7 +12,7 @@ mod table;
 mod terminal;
 
 pub use jsonl::Jsonl;
-pub use line::{Line, Span, Style};
+pub use line::{Line, Span, Style, wrapped};
 pub use plain::Plain;
 pub use render::{Renderer, question};
 pub use terminal::{Terminal, is_dumb, painted};

@@ -3,24 +3,34 @@
 use std::path::Path;
 
 use super::{Reading, Result, keyed, text, unreadable};
+use crate::kernel;
 use crate::kernel::cgroup::{
-    Control, Group, Hierarchies, MEMORY_CURRENT, MEMORY_HITS, MEMORY_KILLS, MEMORY_STAT, Version,
+    Control, Controller, FREEZER_STATE, Group, Hierarchies, MEMORY_ANON, MEMORY_CACHE, MEMORY_CURRENT,
+    MEMORY_HITS, MEMORY_KILLS, PIDS_EVENTS,
 };
-
-fn path(group: &Group, control: Control) -> Result<std::path::PathBuf> {
-    group
-        .path(control)
-        .map_err(|error| super::Unreadable { path: error.args, why: error.errno.desc().into() })
-}
 
 /// The trees of this machine.
 pub fn hierarchies() -> Result<Hierarchies> {
     Hierarchies::detect().map_err(|error| unreadable(Path::new("/proc/self/mountinfo"), error))
 }
 
-/// The content of a control.
-pub fn control(group: &Group, control: Control) -> Result<Reading> {
-    super::file(path(group, control)?)
+/// The group of this name that is there, wherever it was made: another terminal's place may be another one.
+pub fn named(name: &str, controller: Controller) -> Result<Option<Group>> {
+    let places = hierarchies()?.places();
+    let place = places.iter().find(|place| place.name() == name && place.serves(controller));
+    Ok(place.map(|place| Group::found(place, controller)))
+}
+
+/// What a control says.
+pub fn control(group: &Group, which: Control) -> Result<Reading> {
+    let missing = |error: kernel::Error| unreadable(Path::new(&error.args), error.errno.desc());
+    let path = group.path(which).map_err(missing)?;
+    let version = group.version(which.controller).map_err(missing)?;
+    let reading = match which.key(version) {
+        None => super::file(path)?,
+        Some(key) => Reading::new("", format!("{} {key}", path.display()), keyed(&path, key)?),
+    };
+    Ok(Reading { elsewhere: which.elsewhere(version), ..reading.labelled(which.name(version)) })
 }
 
 /// How many bytes of memory the group uses now.
@@ -30,41 +40,37 @@ pub fn usage(group: &Group) -> Result<Reading> {
 
 /// How often the group was at its limit and the kernel had to take memory back from it.
 pub fn limit_hits(group: &Group) -> Result<Reading> {
-    let path = path(group, MEMORY_HITS)?;
-    match group.version(MEMORY_HITS.controller) {
-        Ok(Version::V2) => {
-            let hits = keyed(&path, "max")?;
-            Ok(Reading::new("memory.events max", format!("{} max", path.display()), hits).varying())
-        }
-        _ => super::file(path).map(Reading::varying),
-    }
+    control(group, MEMORY_HITS).map(Reading::varying)
+}
+
+/// How many processes were refused because the group was at its limit.
+pub fn fork_refusals(group: &Group) -> Result<Reading> {
+    control(group, PIDS_EVENTS)
+}
+
+/// Whether everything in the group stands still: `1` in version 2, `FROZEN` in version 1.
+pub fn frozen(group: &Group) -> Result<Reading> {
+    control(group, FREEZER_STATE)
+}
+
+/// Whether a reading of [`frozen`] says so.
+pub fn stands_still(state: &Reading) -> bool {
+    matches!(state.text.as_str(), "1" | "FROZEN")
 }
 
 /// How many processes of the group the OOM killer has ended.
 pub fn oom_kills(group: &Group) -> Result<Reading> {
-    let path = path(group, MEMORY_KILLS)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let count = keyed(&path, "oom_kill")?;
-    Ok(Reading::new(format!("{name} oom_kill"), format!("{} oom_kill", path.display()), count))
+    control(group, MEMORY_KILLS)
 }
 
 /// How many bytes of the group's memory are page cache, which can be given back at any time.
 pub fn page_cache(group: &Group) -> Result<Reading> {
-    stat(group, "file", "cache")
+    control(group, MEMORY_CACHE).map(Reading::varying)
 }
 
 /// How many bytes of the group's memory are its processes' own ("anonymous").
 pub fn anonymous(group: &Group) -> Result<Reading> {
-    stat(group, "anon", "rss")
-}
-
-fn stat(group: &Group, v2: &str, v1: &str) -> Result<Reading> {
-    let path = path(group, MEMORY_STAT)?;
-    let version =
-        group.version(MEMORY_STAT.controller).map_err(|error| unreadable(&path, error.errno.desc()))?;
-    let key = if version == Version::V2 { v2 } else { v1 };
-    let bytes = keyed(&path, key)?;
-    Ok(Reading::new(format!("memory.stat {key}"), format!("{} {key}", path.display()), bytes).varying())
+    control(group, MEMORY_ANON).map(Reading::varying)
 }
 
 /// The processes in one cgroup directory.

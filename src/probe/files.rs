@@ -10,7 +10,7 @@ use std::path::Path;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use sha2::{Digest, Sha256};
 
-use super::{Reading, Result, unreadable};
+use super::{Reading, Result, refused, unreadable};
 
 /// The names in a directory, sorted; a whiteout, overlayfs's mark for "deleted", is shown as such.
 pub fn listing(dir: impl AsRef<Path>) -> Result<Reading> {
@@ -40,6 +40,19 @@ pub fn disk_file_system(file: &fs::File) -> Option<&'static str> {
         [(0xef53, "ext4"), (0x5846_5342, "xfs"), (0x9123_683e, "btrfs"), (0xf2f5_2010, "f2fs")];
     let magic = rustix::fs::fstatfs(file).ok()?.f_type as i64;
     ON_DISK.iter().find(|(number, _)| *number == magic).map(|(_, name)| *name)
+}
+
+/// The kind of file system that a path is on, by its magic number.
+/// <https://man7.org/linux/man-pages/man2/statfs.2.html>
+pub fn file_system(path: impl AsRef<Path>) -> Result<Reading> {
+    let path = path.as_ref();
+    let magic = rustix::fs::statfs(path).map_err(|error| unreadable(path, error))?.f_type as u64;
+    let name = match magic {
+        0x0027_e0eb => "cgroup".into(),
+        0x6367_7270 => "cgroup2".into(),
+        other => format!("{other:#x}"),
+    };
+    Ok(Reading::new("file system", format!("statfs {}", path.display()), name))
 }
 
 /// Whether overlayfs marks `path` as deleted: a character device with the number 0:0.
@@ -92,6 +105,15 @@ pub fn device(path: impl AsRef<Path>) -> Result<Reading> {
     Ok(reading.varying())
 }
 
+/// What a path leads to, by device and inode: the same for two paths to one file or directory.
+pub fn identity(path: impl AsRef<Path>) -> Result<Reading> {
+    let path = path.as_ref();
+    let meta = fs::metadata(path).map_err(|error| refused(path, &error))?;
+    let name = path.display();
+    let text = format!("{} inode {}", numbers(meta.dev()), meta.ino());
+    Ok(Reading::new(format!("identity of {name}"), format!("{name} st_dev, st_ino"), text).varying())
+}
+
 fn numbers(device: u64) -> String {
     format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device))
 }
@@ -119,7 +141,7 @@ impl Watch {
 
     /// The moves until now: `from/here -> to/there/name`, without the old name, which may be made up.
     pub fn moves(self) -> Result<Reading> {
-        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut buffer = [MaybeUninit::uninit(); 8192];
         let mut reader = inotify::Reader::new(&self.inotify, &mut buffer);
         let mut left: Vec<(u32, &str)> = vec![];
         let mut moves = vec![];

@@ -2,13 +2,25 @@
 
 use std::fmt;
 use std::fs;
+use std::io;
 use std::path::Path;
 
+use crate::kernel::Errno;
+
+pub mod around;
 pub mod cgroup;
+pub mod clock;
+pub mod cpu;
 pub mod files;
+pub mod handle;
+pub mod ipc;
 pub mod memory;
+pub mod mounts;
+pub mod net;
 pub mod process;
 pub mod programs;
+pub mod systemd;
+pub mod uts;
 
 /// Something that the kernel said, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +31,8 @@ pub struct Reading {
     pub source: String,
     /// What was read.
     pub text: String,
+    /// What it is called on machines of another kind, if that is another name.
+    pub elsewhere: Option<String>,
     /// Whether another run on the same machine can read something else.
     pub varies: bool,
 }
@@ -31,6 +45,8 @@ pub struct Unreadable {
     pub path: String,
     /// What the kernel answered.
     pub why: String,
+    /// The same as a number; none where the kernel did not refuse, and something else is wrong.
+    pub errno: Option<Errno>,
 }
 
 /// The result of a probe.
@@ -39,7 +55,7 @@ pub type Result<T> = std::result::Result<T, Unreadable>;
 impl Reading {
     /// A reading of a whole file or link.
     pub fn new(label: impl Into<String>, source: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { label: label.into(), source: source.into(), text: text.into(), varies: false }
+        Self { label: label.into(), source: source.into(), text: text.into(), elsewhere: None, varies: false }
     }
 
     /// Mark it as different from run to run, such as a measured amount.
@@ -72,11 +88,29 @@ impl fmt::Display for Reading {
 }
 
 fn unreadable(path: &Path, why: impl fmt::Display) -> Unreadable {
-    Unreadable { path: path.display().to_string(), why: why.to_string() }
+    Unreadable { path: path.display().to_string(), why: why.to_string(), errno: None }
+}
+
+fn refused(path: &Path, error: &io::Error) -> Unreadable {
+    Unreadable { errno: error.raw_os_error().map(Errno::from_raw), ..unreadable(path, error) }
 }
 
 fn text(path: &Path) -> Result<String> {
-    fs::read_to_string(path).map_err(|error| unreadable(path, error))
+    // What a process calls itself need not be UTF-8.
+    let bytes = fs::read(path).map_err(|error| refused(path, &error))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Where a symbolic link leads.
+pub fn link(path: impl AsRef<Path>) -> Result<Reading> {
+    let path = path.as_ref();
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let target = fs::read_link(path).map_err(|error| refused(path, &error))?;
+    // What Linux 5.10 gives, instead of a refusal, to whoever may not read a link of /proc/PID/ns.
+    if target.as_os_str().is_empty() {
+        return Err(refused(path, &Errno::EACCES.into()));
+    }
+    Ok(Reading::new(name, path.display().to_string(), target.to_string_lossy()))
 }
 
 /// A whole file, without the line end.
@@ -96,4 +130,21 @@ fn keyed(path: &Path, key: &str) -> Result<String> {
             Some(rest.split_whitespace().collect::<Vec<_>>().join(" "))
         })
         .ok_or_else(|| unreadable(path, format!("it has no {key}")))
+}
+
+/// Read until it holds, for as long as the kernel may take for what it does behind the scenes: ten seconds.
+/// The last reading is the answer, whether it holds or not.
+pub fn until<E>(
+    read: impl Fn() -> std::result::Result<Reading, E>,
+    holds: impl Fn(&Reading) -> bool,
+) -> std::result::Result<Reading, E> {
+    const TRIES: usize = 1000;
+    for _ in 0..TRIES {
+        let reading = read()?;
+        if holds(&reading) {
+            return Ok(reading);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    read()
 }

@@ -3,10 +3,12 @@
 
 use std::fmt::Display;
 use std::fs;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;
 
 use super::{Reading, Result, keyed, text, unreadable};
 use crate::kernel::namespace::Kind;
+use crate::kernel::raw::namespace_owner;
 
 /// A field of `/proc/PID/status`; `who` is a pid or `self`.
 pub fn status(who: impl Display, field: &str) -> Result<Reading> {
@@ -17,10 +19,39 @@ pub fn status(who: impl Display, field: &str) -> Result<Reading> {
 
 /// Which namespace of a kind a process is in: `pid:[4026532281]`.
 pub fn namespace(who: impl Display, kind: Kind) -> Result<Reading> {
+    let link = super::link(format!("/proc/{who}/ns/{kind}"))?;
+    Ok(link.labelled(format!("{who} ns/{kind}")))
+}
+
+/// The user namespace that a namespace of a process belongs to: `user:[4026531837]`.
+pub fn owner(who: impl Display, kind: Kind) -> Result<Reading> {
     let path = PathBuf::from(format!("/proc/{who}/ns/{kind}"));
+    let asked = fs::File::open(&path)
+        .and_then(|namespace| Ok(namespace_owner(namespace.as_fd())?))
+        .and_then(|owner| fs::read_link(format!("/proc/self/fd/{}", owner.as_raw_fd())));
+    let link = asked.map_err(|error| unreadable(&path, error))?;
+    let source = format!("ioctl(NS_GET_USERNS) of {}", path.display());
+    Ok(Reading::new(format!("owner of {who} ns/{kind}"), source, link.to_string_lossy()))
+}
+
+/// The map of users (`uid_map`) or of groups (`gid_map`) in the namespace of a process: the first number
+/// inside, the first outside, and how many.
+pub fn id_map(who: impl Display, file: &str) -> Result<Reading> {
+    let path = PathBuf::from(format!("/proc/{who}/{file}"));
+    let lines = text(&path)?;
+    let lines = lines.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    let lines: Vec<String> = lines.collect();
+    let text = if lines.is_empty() { "(empty)".into() } else { lines.join(", ") };
+    Ok(Reading::new(format!("{who} {file}"), path.display().to_string(), text))
+}
+
+/// Which namespace of a kind the children of a process are going to be in: for the kinds `pid` and `time` that
+/// can be another one than its own.
+pub fn namespace_for_children(who: impl Display, kind: Kind) -> Result<Reading> {
+    let name = format!("ns/{kind}_for_children");
+    let path = PathBuf::from(format!("/proc/{who}/{name}"));
     let link = fs::read_link(&path).map_err(|error| unreadable(&path, error))?;
-    let text = link.to_string_lossy().into_owned();
-    Ok(Reading::new(format!("{who} ns/{kind}"), path.display().to_string(), text))
+    Ok(Reading::new(format!("{who} {name}"), path.display().to_string(), link.to_string_lossy()))
 }
 
 /// The kinds of namespace in which a process is apart from the caller.
@@ -49,6 +80,30 @@ pub fn mount_points(who: impl Display) -> Result<Vec<String>> {
     let path = PathBuf::from(format!("/proc/{who}/mountinfo"));
     let points = text(&path)?.lines().filter_map(|line| Some(line.split(' ').nth(4)?.to_string())).collect();
     Ok(points)
+}
+
+/// The mount points below a directory, without it, as a process sees them.
+pub fn mounts_below(who: impl Display, dir: &str) -> Result<Reading> {
+    let points = mount_points(&who)?;
+    let below = |point: &String| point.strip_prefix(dir)?.strip_prefix('/').map(String::from);
+    let names: Vec<String> = points.iter().filter_map(below).collect();
+    let text = if names.is_empty() { "(none)".into() } else { names.join(" ") };
+    Ok(Reading::new(format!("mounts in {dir}"), format!("/proc/{who}/mountinfo {dir}/"), text))
+}
+
+/// What mountinfo says of the propagation of the mount at `point`, with the numbers of the peer groups:
+/// `shared:12`, `master:12`, `unbindable`; nothing for a private one.
+pub fn propagation_tags(who: impl Display, point: &str) -> Result<Vec<String>> {
+    let (place, _, _) = mount_at(&who, point)?;
+    Ok(place.split(' ').skip(6).map(Into::into).collect())
+}
+
+/// The same without the numbers.
+pub fn propagation(who: impl Display, point: &str) -> Result<Reading> {
+    let tags = propagation_tags(&who, point)?;
+    let names: Vec<&str> = tags.iter().filter_map(|tag| tag.split(':').next()).collect();
+    let text = if names.is_empty() { "(none)".into() } else { names.join(" ") };
+    Ok(Reading::new("propagation", format!("/proc/{who}/mountinfo {point}"), text))
 }
 
 /// The mount at `point`, as a process sees it: file system type and options.
@@ -119,6 +174,20 @@ pub fn comm(who: impl Display) -> Result<Reading> {
     super::file(format!("/proc/{who}/comm")).map(|reading| reading.labelled(format!("{who} comm")))
 }
 
+/// The process with this name, if it runs: what has ended stays listed until its parent has asked how.
+pub fn named(name: &str) -> Option<u64> {
+    let is_named = |pid: &u64| comm(pid).is_ok_and(|comm| comm.text == name);
+    let runs = |pid: &u64| status(pid, "State").is_ok_and(|state| !state.text.starts_with(['Z', 'X']));
+    listed().ok()?.into_iter().find(|pid| is_named(pid) && runs(pid))
+}
+
+/// The program that a process executes.
+pub fn program(who: impl Display) -> Result<Reading> {
+    let path = PathBuf::from(format!("/proc/{who}/exe"));
+    let link = fs::read_link(&path).map_err(|error| unreadable(&path, error))?;
+    Ok(Reading::new(format!("{who} exe"), path.display().to_string(), link.to_string_lossy()))
+}
+
 /// The command line of a process, its words divided by blanks.
 pub fn command_line(who: impl Display) -> Result<Reading> {
     let reading = super::file(format!("/proc/{who}/cmdline"))?;
@@ -128,13 +197,26 @@ pub fn command_line(who: impl Display) -> Result<Reading> {
 
 /// When a process started, in clock ticks since boot: with its number, its identity.
 pub fn start_time(who: impl Display) -> Result<u64> {
-    const FIELD_AFTER_NAME: usize = 19; // starttime is field 22; the name, field 2, can hold blanks
+    stat(&who, 22)
+}
+
+/// How much CPU time a process has had, in clock ticks: a hundred are a second.
+pub fn cpu_time(who: impl Display) -> Result<Reading> {
+    let ticks = stat(&who, 14)? + stat(&who, 15)?;
+    let source = format!("/proc/{who}/stat utime+stime");
+    Ok(Reading::new(format!("{who} CPU time"), source, ticks.to_string()).varying())
+}
+
+/// A number of `/proc/PID/stat`, by the number that its manual page gives to the field.
+/// <https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>
+fn stat(who: &impl Display, field: usize) -> Result<u64> {
+    const FIRST_AFTER_NAME: usize = 3; // the name, field 2, can hold blanks
     let path = PathBuf::from(format!("/proc/{who}/stat"));
     let content = text(&path)?;
     let after_name = content.rsplit_once(") ").map_or("", |(_, rest)| rest);
     after_name
         .split(' ')
-        .nth(FIELD_AFTER_NAME)
+        .nth(field - FIRST_AFTER_NAME)
         .and_then(|field| field.parse().ok())
-        .ok_or_else(|| unreadable(&path, "it has no start time"))
+        .ok_or_else(|| unreadable(&path, format!("it has no field {field}")))
 }

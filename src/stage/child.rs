@@ -16,6 +16,7 @@ use crate::event::Body;
 use crate::kernel::cgroup::Group;
 use crate::kernel::process::{Clone3, Ended, Sig};
 use crate::kernel::{Pid, process, raw};
+use crate::machine::Refusal;
 
 /// Between a process and its maker: who acts, and whether the other one is still there.
 pub(super) struct Gate(UnixStream);
@@ -115,7 +116,8 @@ impl Stage {
             Ok(Err(error)) => error,
             Err(_panic) => Error::Lesson("glassbox itself has a fault: see the panic message above".into()),
         };
-        self.show(Body::Failed { error: failed.to_string(), hint: failed.hint() });
+        let Refusal { why, hint } = failed.explained();
+        self.show(Body::Failed { error: why, hint });
         1
     }
 
@@ -221,7 +223,7 @@ impl Program {
         let mut answer = Vec::new();
         let mut talk = || -> io::Result<()> {
             writeln!(self.input.1, "{line}\necho {END}")?;
-            let mut buffer = [0; 4096];
+            let mut buffer = [0; 8192];
             while !String::from_utf8_lossy(&answer).contains(END) {
                 match self.output.0.read(&mut buffer)? {
                     0 => return Err(io::ErrorKind::UnexpectedEof.into()),

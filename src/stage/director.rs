@@ -8,9 +8,11 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 
 use super::audience::{Audience, Ended, Left, Moment, Options, Presenter, Wish};
 use super::channel::{Answer, Channel, Message, Received, retry};
-use super::{Lesson, Scene, event, interrupt, performer};
+use super::{Error, Lesson, Result, Scene, event, interrupt, performer};
+use crate::error::doing;
 use crate::event::{Body, Call};
 use crate::kernel::{Pid, raw};
+use crate::machine::{Attempt, Refusal, explain};
 use crate::trace::{Identity, Ledger, RunId, Trace, janitor::Janitor};
 
 /// Perform a lesson. Returns after everything that it made has been removed.
@@ -19,25 +21,27 @@ pub fn perform(
     options: &Options,
     presenter: &mut dyn Presenter,
     audience: &mut dyn Audience,
-) -> io::Result<Ended> {
+) -> Result<Ended> {
     let run = RunId::draw();
-    let ledger = Ledger::begin(options.runs, run.as_ref())?;
+    let writing = || format!("cannot write below {}", options.runs.display());
+    let ledger = doing(writing(), Ledger::begin(options.runs, run.as_ref()))?;
     if let Some(identity) = Identity::of(nix::unistd::getpid()) {
         // On a full disk the empty ledger goes again: nothing was made yet.
-        ledger.note(&Trace::Director(identity)).inspect_err(|_| drop(std::fs::remove_file(ledger.path())))?;
+        let noted = ledger.note(&Trace::Director(identity));
+        doing(writing(), noted.inspect_err(|_| drop(std::fs::remove_file(ledger.path()))))?;
     }
-    let janitor = Janitor::hire(ledger.path())?;
-    let (theirs, ours) = Channel::pair()?;
+    let janitor = doing("making the janitor's process", Janitor::hire(ledger.path()))?;
+    let (theirs, ours) = doing("making a socket pair", Channel::pair())?;
     let scene = Scene {
         run,
         mode: options.mode,
-        ledger: ledger.again()?,
+        ledger: doing(writing(), ledger.again())?,
         disk: std::fs::File::open(options.runs).ok(),
     };
-    let Some(pid) = raw::fork()? else {
+    let Some(pid) = doing("making the lesson's process", raw::fork().map_err(io::Error::from))? else {
         drop(ours);
-        interrupt::unguard()?;
-        raw::exit_now(performer::perform(lesson, theirs, scene));
+        let ready = interrupt::unguard();
+        raw::exit_now(ready.map_or(1, |()| performer::perform(lesson, theirs, scene)));
     };
     drop((theirs, scene));
     interrupt::run_begins(pid, janitor.pid(), janitor.alive());
@@ -85,11 +89,11 @@ struct Director<'a> {
 }
 
 impl Director<'_> {
-    fn tell(&mut self, lesson: &Lesson, performer: Pid) -> io::Result<()> {
+    fn tell(&mut self, lesson: &Lesson, performer: Pid) -> Result<()> {
         let Lesson { id, title, minutes, steps, .. } = *lesson;
         self.show(0, Body::Lesson { id: id.into(), title: title.into(), minutes, steps })?;
         while let Some(lane) = self.next_to_speak()? {
-            match self.lanes[lane].channel.receive()? {
+            match doing("hearing a process of the lesson", self.lanes[lane].channel.receive())? {
                 Some(received) => self.hear(lane, received)?,
                 None => self.close(lane)?,
             }
@@ -99,10 +103,11 @@ impl Director<'_> {
         }
         // It stays a zombie until `perform` collects it: until then nobody else can have its number.
         let ended = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
-        let status = retry(|| waitid(Id::Pid(performer), ended))?;
+        let status = retry(|| waitid(Id::Pid(performer), ended)).map_err(io::Error::from);
+        let status = doing("waiting for the lesson's process", status)?;
         if self.ended.failed == 0 && status != WaitStatus::Exited(performer, 0) {
-            let error = format!("the lesson's own process ended before its time: {status:?}");
-            self.show(0, Body::Failed { error, hint: "if you did not end it, please report it".into() })?;
+            let Refusal { why, hint } = explain(Attempt::ended(&format!("{status:?}")));
+            self.show(0, Body::Failed { error: why, hint })?;
         }
         let Ended { passed, failed, skipped, .. } = self.ended;
         self.show(0, Body::Finish { passed, failed, skipped })
@@ -110,7 +115,7 @@ impl Director<'_> {
 
     /// The first lane that has something to say. One that is becoming another program goes first: what comes
     /// after it may depend on that.
-    fn next_to_speak(&self) -> io::Result<Option<usize>> {
+    fn next_to_speak(&self) -> Result<Option<usize>> {
         let departing = self.lanes.iter().position(|lane| lane.departing.is_some());
         let of_interest = |index: &usize| departing.is_none_or(|first| first == *index);
         let indices: Vec<usize> = (0..self.lanes.len()).filter(of_interest).collect();
@@ -121,12 +126,13 @@ impl Director<'_> {
             .iter()
             .map(|index| PollFd::new(self.lanes[*index].channel.fd(), PollFlags::POLLIN))
             .collect();
-        retry(|| poll(&mut fds, PollTimeout::NONE))?;
+        let heard = retry(|| poll(&mut fds, PollTimeout::NONE)).map_err(io::Error::from);
+        doing("waiting for a process of the lesson", heard)?;
         let ready = fds.iter().position(|fd| fd.revents().is_some_and(|events| !events.is_empty()));
         Ok(ready.map(|position| indices[position]))
     }
 
-    fn hear(&mut self, lane: usize, received: Received) -> io::Result<()> {
+    fn hear(&mut self, lane: usize, received: Received) -> Result<()> {
         let Received { message, pid, passed } = received;
         if self.lanes[lane].pid.replace(Pid::from_raw(pid)).is_none() {
             // A process in a PID namespace does not know this number; only here is it the host's.
@@ -153,19 +159,22 @@ impl Director<'_> {
             }
             Message::Predict { question, choices } => {
                 self.show(lane, Body::Predict { question: question.clone(), choices: choices.clone() })?;
-                let chosen = if self.silent() { None } else { self.audience.predict(&question, &choices)? };
-                Answer::Choice(chosen)
+                let chosen =
+                    if self.silent() { Ok(None) } else { self.audience.predict(&question, &choices) };
+                Answer::Choice(chosen.map_err(Error::Output)?)
             }
             Message::Pause { reason } => self.pause(lane, reason)?,
         };
-        self.lanes[lane].channel.answer(&answer)
+        doing("answering a process of the lesson", self.lanes[lane].channel.answer(&answer))
     }
 
-    fn note(&self, pid: Pid) -> io::Result<()> {
-        Identity::of(pid).map_or(Ok(()), |identity| self.ledger.note(&Trace::Process(identity)))
+    fn note(&self, pid: Pid) -> Result<()> {
+        let Some(identity) = Identity::of(pid) else { return Ok(()) };
+        let noted = self.ledger.note(&Trace::Process(identity));
+        doing(format!("cannot write {}", self.ledger.path().display()), noted)
     }
 
-    fn pause(&mut self, lane: usize, reason: String) -> io::Result<Answer> {
+    fn pause(&mut self, lane: usize, reason: String) -> Result<Answer> {
         self.pauses += 1;
         self.show(lane, Body::Pause { number: self.pauses, reason: reason.clone() })?;
         if self.options.fault.is_some_and(|fault| fault.at_pause == self.pauses) {
@@ -176,7 +185,7 @@ impl Director<'_> {
         }
         let inside = self.innermost(lane);
         let moment = Moment { inside, whys: std::mem::take(&mut self.whys), reason };
-        match self.audience.pause(&moment)? {
+        match self.audience.pause(&moment).map_err(Error::Output)? {
             Wish::Next => {}
             Wish::Restart => self.ended.left = Some(Left::Restart),
             Wish::Quit => self.ended.left = Some(Left::Quit),
@@ -200,7 +209,7 @@ impl Director<'_> {
         pausing.or_else(|| candidates.into_iter().rfind(is_alive))
     }
 
-    fn close(&mut self, lane: usize) -> io::Result<()> {
+    fn close(&mut self, lane: usize) -> Result<()> {
         if let Some(call) = self.lanes[lane].departing.take() {
             self.programs.extend(self.lanes[lane].pid);
             self.show(lane, Body::Call(call))?;
@@ -209,7 +218,7 @@ impl Director<'_> {
         Ok(())
     }
 
-    fn show(&mut self, lane: usize, body: Body) -> io::Result<()> {
+    fn show(&mut self, lane: usize, body: Body) -> Result<()> {
         match &body {
             Body::Step { number, .. } => {
                 self.ended.step = *number;
@@ -235,6 +244,6 @@ impl Director<'_> {
         };
         let backstage = matches!(&body, Body::Call(call) if call.backstage);
         let event = event(if backstage { "stage" } else { name }, pid, body);
-        self.presenter.show(&event)
+        self.presenter.show(&event).map_err(Error::Output)
     }
 }

@@ -17,7 +17,15 @@ impl Stage {
     pub fn cgroup(&self, name: &str, controllers: &[Controller]) -> Result<LessonGroup> {
         let hierarchies = doing("reading /proc/self/mountinfo", Hierarchies::detect())?;
         let name = format!("glassbox-{}-{name}", self.scene.run);
-        let group = Group::plan(&hierarchies, &name, controllers)?;
+        self.make(Group::plan(&hierarchies, &name, controllers)?)
+    }
+
+    /// Make a cgroup inside of another one.
+    pub fn cgroup_below(&self, parent: &Group, name: &str) -> Result<LessonGroup> {
+        self.make(parent.below(name))
+    }
+
+    fn make(&self, group: Group) -> Result<LessonGroup> {
         for dir in group.dirs() {
             self.scene.note(&Trace::Cgroup(dir.to_path_buf()))?;
         }

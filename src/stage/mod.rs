@@ -13,6 +13,7 @@ use std::rc::Rc;
 
 use crate::event::{self, Body, Event, Source};
 use crate::kernel::record;
+use crate::machine::Refusal;
 
 mod audience;
 mod channel;
@@ -26,6 +27,7 @@ mod performer;
 mod predict;
 mod shell;
 pub mod stable;
+mod start;
 mod state;
 
 pub use crate::error::{Error, Result};
@@ -128,8 +130,8 @@ impl Stage {
     }
 
     /// Leave out a part that this machine cannot do: visible, and counted.
-    pub fn skip(&self, what: &str, why: impl ToString, hint: &str) {
-        self.show(Body::Skip { what: what.into(), why: why.to_string(), hint: hint.into() });
+    pub fn skip(&self, what: &str, Refusal { why, hint }: Refusal) {
+        self.show(Body::Skip { what: what.into(), why, hint });
     }
 
     /// Show what a program wrote.

@@ -9,6 +9,7 @@ use super::interrupt;
 use crate::kernel::namespace::{Kind, setns};
 use crate::kernel::process::{Clone3, Sig, execve, wait4};
 use crate::kernel::{Pid, fs, raw};
+use crate::machine::{Refusal, explain};
 use crate::probe;
 
 /// Open an interactive shell in all the namespaces of `pid`, and wait until it ends.
@@ -42,12 +43,16 @@ fn become_shell(pid: Pid) -> ! {
     let this = Pid::from_raw(0);
     let leading = nix::unistd::setpgid(this, this).and_then(|()| take_terminal());
     if let Err(errno) = leading {
-        eprintln!("glassbox: the shell goes without job control: {}", errno.desc());
+        eprintln!("note: the shell goes without job control: tcsetpgrp: {errno:?}, {}", errno.desc());
     }
     let prompt = format!("PS1=(inside {pid}) # ");
     let failed = execve("/bin/sh", &["sh", "-i"], &[PATH, "TERM=xterm", &prompt]);
-    eprintln!("glassbox: no shell inside: {failed}");
+    complain("there is no shell inside", &explain(&failed));
     raw::exit_now(127);
+}
+
+fn complain(what: &str, Refusal { why, hint }: &Refusal) {
+    eprintln!("error: {what}: {why}\nhint: {hint}");
 }
 
 /// A PID namespace is entered by children only: join, then make the child that becomes the shell.
@@ -65,7 +70,7 @@ fn enter(pid: Pid, kinds: &[Kind]) -> i32 {
     match attempt() {
         Ok(()) => 0,
         Err(error) => {
-            eprintln!("glassbox: cannot go inside: {error}");
+            complain("cannot go inside", &error.explained());
             1
         }
     }

@@ -34,6 +34,7 @@ impl StateTable<'_> {
             before: before.map(|reading| reading.text.clone()),
             after: after.map(|reading| reading.text.clone()),
             note: note.into(),
+            elsewhere: named.elsewhere.clone(),
             before_varies: before.is_some_and(|reading| reading.varies),
             after_varies: after.is_some_and(|reading| reading.varies),
         });

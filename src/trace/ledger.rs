@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Identity;
+use crate::kernel::error::answer;
 
 /// Something on the host that outlives the process that made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,7 +77,14 @@ pub fn read(path: &Path) -> io::Result<Vec<Trace>> {
 ///
 /// What could not be removed is returned, one sentence each, and the ledger stays for the next sweep.
 pub fn settle(path: &Path) -> io::Result<Vec<String>> {
-    let left: Vec<String> = read(path)?.iter().rev().filter_map(|trace| remove(trace).err()).collect();
+    let traces = read(path)?;
+    // First of all, from the outside in: what is frozen cannot end.
+    for trace in &traces {
+        if let Trace::Cgroup(dir) = trace {
+            let _ = crate::kernel::cgroup::thaw_dir(dir);
+        }
+    }
+    let left: Vec<String> = traces.iter().rev().filter_map(|trace| remove(trace).err()).collect();
     if left.is_empty() {
         fs::remove_file(path)?;
     }
@@ -86,7 +94,9 @@ pub fn settle(path: &Path) -> io::Result<Vec<String>> {
 /// Remove one thing; that it is gone already is as good.
 pub fn remove(trace: &Trace) -> Result<(), String> {
     let gone = |result: io::Result<()>, path: &Path| match result {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(format!("{}: {error}", path.display())),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(format!("{}: {}", path.display(), answer(&error)))
+        }
         _ => Ok(()),
     };
     match trace {

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
+use glassbox::stage::Lesson;
 use serde_json::Value;
 
-use super::{built, tools};
+use super::{built, layouts, tools};
 
 /// What a page says about itself after `look.js` has looked at it.
 fn looked_at(browser: &Path, page: &str) -> Value {
@@ -50,16 +51,16 @@ fn a_page_is_seen_and_its_questions_answer() {
         let page = format!("{}.html", lesson.id);
         let seen = looked_at(&browser, &page);
 
-        let transcripts = seen["transcripts"].as_array().unwrap();
-        assert_eq!(transcripts.len(), lesson.steps, "{page}: {transcripts:?}");
-        for transcript in transcripts {
-            let text = transcript["text"].as_str().unwrap();
-            assert!(
-                text.contains(lesson.title),
-                "{page}: the record is of another version of the lesson: {text}"
-            );
-            assert_eq!(transcript["visible"], true, "{page}: {text}");
+        transcripts_are_shown(lesson, &seen["transcripts"], "v2");
+        for turned in seen["turned"].as_array().unwrap() {
+            transcripts_are_shown(lesson, &turned["transcripts"], turned["layout"].as_str().unwrap());
+            assert_eq!(turned["focused"], true, "{page}: {turned}");
+            assert_eq!(turned["page_turned"], false, "{page}: {turned}");
+            assert!(turned["moved"].as_f64().unwrap() <= 1.0, "{page}: the switch jumps: {turned}");
         }
+        let differs = layouts::switches(lesson).iter().any(|labels| labels.len() > 1);
+        assert_eq!(seen["turned"].as_array().unwrap().len(), if differs { 3 } else { 0 }, "{page}");
+        transcripts_are_shown(lesson, &seen["remembered"], "v1");
 
         let questions = seen["questions"].as_array().unwrap();
         assert!(questions.len() >= 2, "{page}: {questions:?}");
@@ -79,8 +80,35 @@ fn a_page_is_seen_and_its_questions_answer() {
             assert!(contrast["ratio"].as_f64().unwrap() >= 4.5, "{page}: {contrast}");
         }
         assert_eq!(seen["overflowing"], serde_json::json!([]), "{page} is wider than its window");
+        let narrow = serde_json::json!({ "width": 360, "overflowing": [] });
+        assert_eq!(seen["narrow"], narrow, "{page} is wider than a narrow window");
         for address in seen["loaded"].as_array().unwrap() {
             assert!(address.as_str().unwrap().starts_with("file:"), "{page} loads {address}");
         }
+    }
+}
+
+/// Every step is there once, as it is on this layout, with a switch where layouts differ.
+fn transcripts_are_shown(lesson: &Lesson, seen: &Value, layout: &str) {
+    // Lines are broken where the page wants it.
+    let dense = |text: &str| text.split_whitespace().collect::<String>();
+    let seen = seen.as_array().unwrap();
+    assert_eq!(seen.len(), lesson.steps, "{}: {seen:?}", lesson.id);
+    for (step, (transcript, labels)) in seen.iter().zip(layouts::switches(lesson)).enumerate() {
+        let what = format!("{}, step {}, layout {layout}: {transcript}", lesson.id, step + 1);
+        let text = dense(transcript["text"].as_str().unwrap());
+        assert_eq!(transcript["shown"], 1, "{what}");
+        assert!(text.contains(&dense(lesson.title)), "of another version of the lesson: {what}");
+        for source in layouts::sources(lesson, layout, step) {
+            assert!(text.contains(&dense(&source)), "no {source}: {what}");
+        }
+        let chosen = labels.iter().find(|label| label.split(", ").any(|name| name == layout));
+        let switch = if labels.len() > 1 { labels.as_slice() } else { &[] };
+        assert_eq!(transcript["options"], serde_json::json!(switch), "{what}");
+        assert_eq!(
+            transcript["chosen"].as_str(),
+            chosen.filter(|_| labels.len() > 1).map(String::as_str),
+            "{what}"
+        );
     }
 }

@@ -24,12 +24,12 @@ fn error(chapter: &str) -> String {
     let two =
         "[[question]]\nask=\"?\"\nexplain=\".\"\nchoices=[{text=\"a\"},{text=\"b\",right=true}]\n".repeat(2);
     write(book.join("src/questions/unexplained.toml"), two).unwrap();
-    let call = r#"{"v":1,"lane":"host","pid":0,"event":"failed","error":"no","hint":""}"#;
-    write(
-        package.path().join("tests/snapshots/transcripts__bad@root-v2.jsonl.snap"),
-        format!("---\nsource: a\n---\n{call}\n"),
-    )
-    .unwrap();
+    let failed = r#"{"v":1,"lane":"host","pid":0,"event":"failed","error":"no","hint":""}"#;
+    let step = r#"{"v":1,"lane":"host","pid":0,"event":"step","number":1,"title":"one"}"#;
+    for (name, event) in [("bad@root-v2", failed), ("uneven@root-v2", step), ("uneven@root-v1", "")] {
+        let file = format!("tests/snapshots/transcripts__{name}.jsonl.snap");
+        write(package.path().join(file), format!("---\nsource: a\n---\n{event}\n")).unwrap();
+    }
     let dest = package.path().join("out");
     match glassbox::book::build(&book, Some(&dest)) {
         Ok(_) => panic!("it builds: {chapter}"),
@@ -45,6 +45,7 @@ fn what_is_missing_is_named() {
         ("{{#transcript}}", "no such directive"),
         ("{{#transcript nobody}}", "has no record"),
         ("{{#transcript nobody 1 excerpt}}", "has no record"),
+        ("{{#transcript uneven 1}}", "differ in the number of their steps"),
         ("{{#minutes nobody}}", "has no record"),
         ("{{#pages nobody}}", "has no record"),
         ("{{#listing a.rs}}", "FILE:ANCHOR"),

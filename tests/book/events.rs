@@ -26,6 +26,7 @@ fn one_of_each() -> Vec<Body> {
         before: None,
         after: None,
         note: text(),
+        elsewhere: Some(text()),
         before_varies: true,
         after_varies: true,
     };

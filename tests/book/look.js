@@ -1,7 +1,9 @@
 'use strict';
 
-// Put into a copy of a page by the test: answers the questions, and reports what is to be seen.
+// Put into a copy of a page by the test: answers the questions, turns the switches, and reports what is to be
+// seen. The page is loaded a second time to see what it remembers, and in a narrow frame.
 window.addEventListener('load', () => {
+    const NARROW = 360;
     const THEMES = ['light', 'rust', 'coal', 'navy', 'ayu'];
 
     function visible(element) {
@@ -66,7 +68,7 @@ window.addEventListener('load', () => {
     function contrasts(theme) {
         document.documentElement.classList.remove(...THEMES);
         document.documentElement.classList.add(theme);
-        const kinds = ['.gb-transcript samp', '.gb-transcript figcaption', '.gb-question button', '.gb-verdict strong'];
+        const kinds = ['.gb-transcript samp', '.gb-transcript figcaption', '.gb-switch legend', '.gb-switch label', '.gb-question button', '.gb-verdict strong'];
         const styles = new Set();
         document.querySelectorAll('.gb-transcript samp span').forEach(span => styles.add('.' + span.classList[span.classList.length - 1]));
         styles.forEach(style => kinds.push('.gb-transcript ' + style));
@@ -77,19 +79,85 @@ window.addEventListener('load', () => {
         });
     }
 
+    // What each transcript of a lesson shows now.
+    function transcripts() {
+        return Array.from(document.querySelectorAll('.gb-transcript[id]')).map(figure => {
+            const shown = Array.from(figure.querySelectorAll('samp')).filter(visible);
+            const chosen = figure.querySelector('.gb-switch :checked');
+            return {
+                shown: shown.length,
+                text: shown.map(samp => samp.textContent).join(''),
+                chosen: chosen ? chosen.parentElement.textContent : null,
+                options: Array.from(figure.querySelectorAll('.gb-switch label')).map(label => label.textContent),
+            };
+        });
+    }
+
+    function inputs(layout) {
+        return Array.from(document.querySelectorAll('.gb-switch input'))
+            .filter(input => input.parentElement.textContent.split(', ').includes(layout));
+    }
+
+    // The last switch of the page is turned to each layout that it has, and back to the first.
+    function turned() {
+        return ['mixed', 'v1', 'v2'].filter(layout => inputs(layout).length > 0).map(layout => {
+            const input = inputs(layout).pop();
+            let page_turned = false;
+            const turn = () => { page_turned = true; };
+            document.addEventListener('keydown', turn);
+            input.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));
+            document.removeEventListener('keydown', turn);
+            input.focus();
+            const top = input.getBoundingClientRect().top;
+            input.click();
+            return {
+                layout,
+                transcripts: transcripts(),
+                focused: document.activeElement === input,
+                page_turned,
+                moved: Math.abs(input.getBoundingClientRect().top - top),
+            };
+        });
+    }
+
+    function overflowing() {
+        return Array.from(document.querySelectorAll('main > *, .gb-switch label'))
+            .filter(element => element.getBoundingClientRect().right > window.innerWidth + 1)
+            .map(element => element.outerHTML.slice(0, 80));
+    }
+
+    function tell(report) {
+        const element = document.createElement('script');
+        element.type = 'application/json';
+        element.id = 'looked-at';
+        element.textContent = JSON.stringify(report).replace(/</g, '\\u003c');
+        document.body.append(element);
+    }
+
+    if (window !== window.top) {
+        window.parent.postMessage({ width: window.innerWidth, overflowing: overflowing() }, '*');
+        return;
+    }
+    const before = sessionStorage.getItem('report');
+    if (before) {
+        const report = Object.assign(JSON.parse(before), { remembered: transcripts() });
+        window.addEventListener('message', ({ data }) => tell(Object.assign(report, { narrow: data })));
+        const frame = document.createElement('iframe');
+        frame.src = location.href;
+        frame.style.width = NARROW + 'px';
+        frame.style.border = 0;
+        document.body.append(frame);
+        return;
+    }
     const report = {
-        transcripts: Array.from(document.querySelectorAll('.gb-transcript samp'))
-            .map(samp => ({ text: samp.textContent, visible: visible(samp) })),
+        transcripts: transcripts(),
+        turned: turned(),
         questions: Array.from(document.querySelectorAll('form.gb-question')).map(answers),
         contrasts: THEMES.flatMap(contrasts),
-        overflowing: Array.from(document.querySelectorAll('main > *'))
-            .filter(element => element.getBoundingClientRect().right > window.innerWidth + 1)
-            .map(element => element.outerHTML.slice(0, 80)),
+        overflowing: overflowing(),
         loaded: performance.getEntriesByType('resource').map(entry => entry.name),
     };
-    const element = document.createElement('script');
-    element.type = 'application/json';
-    element.id = 'looked-at';
-    element.textContent = JSON.stringify(report).replace(/</g, '\\u003c');
-    document.body.append(element);
+    inputs('v1').slice(0, 1).forEach(input => input.click());
+    sessionStorage.setItem('report', JSON.stringify(report));
+    location.reload();
 });

@@ -7,6 +7,7 @@ mod chapters;
 mod command;
 mod directives;
 mod events;
+mod layouts;
 mod links;
 #[path = "../common/tools.rs"]
 mod tools;

@@ -7,6 +7,7 @@
 #![allow(dead_code, reason = "every test program uses a part of this")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+pub(crate) mod outcome;
 pub(crate) mod processes;
 
 use std::collections::HashMap;
@@ -70,6 +71,11 @@ pub(crate) fn has_tool(name: &str, what: impl Display) -> bool {
 pub(crate) fn find_tool(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
+}
+
+/// The number of a sample, for machines that have no time for everything.
+pub(crate) fn sample() -> Option<usize> {
+    std::env::var("GLASSBOX_TEST_SAMPLE").ok()?.parse().ok()
 }
 
 /// Whether the tests run as root.
@@ -150,6 +156,11 @@ impl Home {
     /// What `XDG_STATE_HOME` is set to.
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// A name that nothing else has: that of its directory, `glassbox-test-…`.
+    pub(crate) fn name(&self) -> String {
+        self.path().file_name().unwrap().to_string_lossy().into_owned()
     }
 
     /// The state directory of glassbox in it.

@@ -14,9 +14,9 @@ const CHOICE: usize = 54;
 /// A question that can be thought over, and not a course.
 const MINUTES: std::ops::RangeInclusive<u32> = 3..=30;
 
-/// What a lesson says: its transcript, as root and on the layout that has all there is to be seen.
+/// What a lesson says: its transcript, as root on a machine of today.
 fn transcript(lesson: &Lesson) -> Vec<Value> {
-    let snapshot = read(&format!("tests/snapshots/transcripts__{}@root-mixed.jsonl.snap", lesson.id));
+    let snapshot = read(&format!("tests/snapshots/transcripts__{}@root-v2.jsonl.snap", lesson.id));
     let events = snapshot.lines().filter(|line| line.starts_with('{'));
     events.map(|line| serde_json::from_str(line).unwrap()).collect()
 }

@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod lesson;
+mod portable;
+mod refusals;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +19,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("state", &[]),
     ("kernel", &[]),
     ("probe", &["kernel"]),
+    ("xray", &["kernel", "probe"]),
     ("machine", &["kernel", "probe"]),
     ("trace", &["kernel", "probe", "machine"]),
     ("container", &["kernel", "probe", "machine"]),
@@ -31,7 +34,7 @@ const MODULES: &[(&str, &[&str])] = &[
         "cli",
         &[
             "event", "state", "kernel", "machine", "trace", "error", "lab", "stage", "lessons", "progress",
-            "present", "book",
+            "present", "book", "xray",
         ],
     ),
 ];

@@ -62,9 +62,11 @@ impl Run {
         let ledgers = home.ledgers();
         let [ledger] = ledgers.as_slice() else { panic!("a run has one ledger, not {ledgers:?}") };
         let processes = processes::descendants(director);
-        let private = processes.iter().flat_map(|process| names(&process.path("root/tmp")));
+        let mut private: BTreeSet<_> =
+            processes.iter().flat_map(|process| names(&process.path("root/tmp"))).collect();
+        // The janitor's /tmp is the host's: what others have just made there is no name of the run's.
         let tmp = names(Path::new("/tmp"));
-        let private = private.filter(|name| !tmp.contains(name)).collect();
+        private.retain(|name| !tmp.contains(name));
         Self { id: ledger.file_stem().unwrap().to_string_lossy().into_owned(), processes, private, tmp }
     }
 

@@ -10,6 +10,7 @@ mod plain;
 mod progress;
 mod screen;
 mod signals;
+mod try_it;
 mod walk;
 
 use std::process::ExitCode;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         plain::trials(),
         progress::trials(),
         signals::trials(),
+        try_it::trials(),
         walk::trials(),
     ];
     common::run(parts.into_iter().flatten().collect())

@@ -103,7 +103,7 @@ impl Screen {
 
     /// What has been written by now. A terminal that nobody reads from stops its program.
     fn seen(&self) -> Ref<'_, Seen> {
-        let mut buffer = [0; 4096];
+        let mut buffer = [0; 8192];
         let mut seen = self.seen.borrow_mut();
         while let Some(Ok(length @ 1..)) = self.keyboard.as_ref().map(|mut screen| screen.read(&mut buffer)) {
             seen.raw.extend_from_slice(&buffer[..length]);

@@ -1,9 +1,9 @@
 //! What a lesson did, as strace saw it from outside.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
-use super::notation::{Action, argument, number, set, split};
+use super::notation::{Action, address, argument, messages, number, set, split};
 
 /// Calls that change the machine, or what the process is and may do. Not every machine has each of them (`?`).
 ///
@@ -13,11 +13,11 @@ pub(crate) const TRACED: &str = "trace=\
     ?clone,?clone3,?fork,?vfork,unshare,setns,?execve,?execveat,\
     ?mount,?umount2,?pivot_root,?chroot,?open_tree,?move_mount,?fsopen,?fsconfig,?fsmount,?mount_setattr,\
     sethostname,setdomainname,capset,seccomp,prctl,ioctl,umask,\
-    ?setuid,?setgid,?setreuid,?setregid,?setresuid,?setresgid,?setgroups,\
+    ?setuid,?setgid,?setreuid,?setregid,?setresuid,?setresgid,?setgroups,?socket,?bind,?listen,?connect,?sendto,?clock_settime,?clock_settime64,\
     ?mkdir,?mkdirat,?rmdir,?unlink,?unlinkat,?rename,?renameat,?renameat2,?symlink,?symlinkat,?link,?linkat,\
     ?mknod,?mknodat,?chmod,?fchmod,?fchmodat,?chown,?fchown,?lchown,?fchownat,?truncate,?ftruncate,\
     ?open,?openat,?openat2,?creat,?write,?pwrite64,?writev,?pwritev,?copy_file_range,?sendfile,?splice,\
-    ?kill,?tkill,?tgkill,?pidfd_send_signal,?chdir,?fchdir";
+    ?shmget,?semget,?msgget,?msgsnd,?mq_open,?kill,?tkill,?tgkill,?pidfd_send_signal,?chdir,?fchdir";
 
 /// Of these calls only some forms change anything that a lesson is about.
 fn state_changing(call: &str, args: &[String]) -> bool {
@@ -25,6 +25,10 @@ fn state_changing(call: &str, args: &[String]) -> bool {
     match call {
         // The engine arms this in every process, so that none outlives its maker. The rest only asks.
         "prctl" => first != "PR_SET_PDEATHSIG" && !first.starts_with("PR_GET_") && !first.ends_with("_READ"),
+        // Only TCP and UDP, and messages to the packet filter: by the rest processes speak to each other, or ask.
+        "socket" => first == "AF_INET" && args.get(1).is_some_and(|kind| kind.contains("SOCK_CLOEXEC")),
+        "bind" | "connect" => args.get(1).is_some_and(|address| address.contains("AF_INET")),
+        "sendto" => args.iter().any(|arg| arg.contains("AF_INET") || !messages(arg).is_empty()),
         // The other requests of the C library ask whether a descriptor is a terminal.
         "ioctl" => args.get(1).is_some_and(|request| request.starts_with("SIOCS") || request == "FICLONE"),
         _ => true,
@@ -68,6 +72,8 @@ struct Process {
     actions: Vec<Action>,
     /// Its children, by the numbers that they have where strace runs.
     children: Vec<i32>,
+    /// Sockets of TCP and UDP.
+    network: HashSet<String>,
     /// Files that are open for reading: the path as it was given.
     sources: HashMap<String, String>,
     /// Files that are open for writing: the path as it was given, and the action that opened it, until
@@ -107,15 +113,43 @@ impl Process {
                 let filter = args[2].split(", filter=").next().unwrap_or_default();
                 self.push(call, vec![args[0].clone(), args[1].clone(), format!("{filter}}}")], outcome);
             }
-            "ioctl" => self.push(call, args[1..].iter().map(|arg| argument(arg)).collect(), outcome),
+            "ioctl" => {
+                // The socket is there for this request alone.
+                self.actions.pop_if(|last| last.call == "socket");
+                self.push(call, args[1..].iter().map(|arg| argument(arg)).collect(), outcome);
+            }
             "prctl" => {
                 let args: Vec<String> = args.iter().map(|arg| argument(arg)).collect();
                 let used = args.len().min(2);
                 self.push(call, args[..used].to_vec(), outcome);
             }
+            "socket" => {
+                self.network.insert(outcome.clone());
+                self.push(call, args[..2].iter().map(|arg| argument(arg)).collect(), outcome);
+            }
+            "listen" if !self.network.contains(args[0].split('<').next().unwrap_or_default()) => {}
+            "bind" | "listen" | "connect" | "sendto" => {
+                let fd = args[0].split('<').next().unwrap_or_default();
+                let messages = messages(&args[1]);
+                if messages.is_empty() {
+                    // Lengths and flags the narration leaves out.
+                    let is_number = |arg: &String| arg.chars().all(|sign| sign.is_ascii_digit());
+                    let rest = args[1..].iter().filter(|arg| call == "listen" || !is_number(arg));
+                    let args = std::iter::once(fd.into()).chain(rest.map(|arg| address(arg))).collect();
+                    self.push(call, args, outcome);
+                } else {
+                    self.push(call, messages, "0".into());
+                }
+            }
             "setns" => {
                 let fd = args[0].split('<').next().unwrap_or_default();
                 self.push(call, vec![fd.into(), argument(&args[1])], outcome);
+            }
+            "mq_open" => {
+                // The slash in front is the C library's; the size of the queue comes after the mode.
+                let name = argument(&args[0]).replacen('"', "\"/", 1);
+                let rest = args[1..].iter().take(2).map(|arg| argument(arg));
+                self.push(call, std::iter::once(name).chain(rest).collect(), outcome);
             }
             "execve" => {
                 self.push(call, args[..2].iter().map(|arg| argument(arg)).collect(), outcome.clone());

@@ -39,7 +39,7 @@ fn witness(lesson: &str) -> Option<(Actions, Actions)> {
     }
     let (home, traces) = (Home::new(), Home::new());
     let mut strace = home.command("strace");
-    strace.args(["-ff", "-y", "-s", "4096", "--decode-pids=pidns", "-e", executed::TRACED, "-o"]);
+    strace.args(["-ff", "-y", "-s", "8192", "--decode-pids=pidns", "-e", executed::TRACED, "-o"]);
     strace.arg(traces.path().join("trace")).arg(common::GLASSBOX);
     strace.args(["learn", lesson, "--auto", "--format", "jsonl"]);
     let ran = common::finish(&mut strace);

@@ -4,11 +4,16 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::notation::{Action, argument, number, set, split};
+use super::notation::{Action, argument, messages, number, set, split};
 use crate::common::text;
 
 /// Calls that are narrated although they change nothing: they only ask, or wait.
-const QUESTIONS: [&str; 5] = ["getpid", "getppid", "wait4", "pidfd_open", "capget"];
+const QUESTIONS: [&str; 6] = ["getpid", "getppid", "getuid", "wait4", "pidfd_open", "capget"];
+
+/// Calls that are narrated and are talk over sockets and pipes, unless it is TCP or UDP; a write is, by what it
+/// writes to.
+const TALK: [&str; 5] = ["pipe2", "bind", "connect", "accept", "read"];
+const TALKED_TO: [&str; 2] = ["pipe", "socket"];
 
 /// The calls of each process, in their order.
 pub(crate) fn actions(events: &[Value]) -> BTreeMap<i32, Vec<Action>> {
@@ -32,13 +37,25 @@ fn action(event: &Value) -> Option<Action> {
         Some(errno) => errno.to_string(),
         None => number(&text(&event["result"])),
     };
-    if QUESTIONS.contains(&name.as_str()) || args.starts_with("PR_CAPBSET_READ") {
+    let asks = args.starts_with("PR_CAPBSET_READ") || (name == "open" && args.ends_with("O_RDONLY"));
+    if asks || QUESTIONS.contains(&name.as_str()) {
         return None;
     }
+    let to_network = args.contains("AF_INET");
     let args = split(&args);
+    let talked_to = args.first().is_some_and(|first| TALKED_TO.contains(&first.as_str()));
+    if (TALK.contains(&name.as_str()) && !to_network) || (name == "write" && talked_to) {
+        return None;
+    }
     let plain: Vec<String> = args.iter().map(|arg| argument(arg)).collect();
     let failed = event["errno"].is_string();
+    let to_filter = messages(args.get(1).map_or("", String::as_str));
+    if !to_filter.is_empty() && failed {
+        return None; // a kernel without a packet filter has no socket for it either
+    }
     let args = match name.as_str() {
+        "sendto" if !to_filter.is_empty() => to_filter,
+        "socket" => plain[..2].to_vec(),
         "clone3" => vec![set(args[0].trim_start_matches("flags="))],
         // `effective=permitted={A|B}, inheritable=0`
         "capset" => vec![set(args[0].trim_start_matches("effective=permitted={").trim_end_matches('}'))],

@@ -89,6 +89,23 @@ pub(crate) fn argument(text: &str) -> String {
     number(text)
 }
 
+/// `{sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("127.0.0.1")}` is `{AF_INET, 127.0.0.1:80}`.
+pub(crate) fn address(text: &str) -> String {
+    let between = |before: &str, after| Some(text.split_once(before)?.1.split_once(after)?.0);
+    match (between("htons(", ")"), between("inet_addr(\"", "\"")) {
+        (Some(port), Some(ip)) => format!("{{AF_INET, {ip}:{port}}}"),
+        _ => argument(text),
+    }
+}
+
+/// The kinds of the messages to the packet filter in one call. A strace that does not know which protocol a
+/// netlink socket speaks shows their numbers.
+pub(crate) fn messages(text: &str) -> Vec<String> {
+    let text = text.replace("=0xa00 ", "=NFT_MSG_NEWTABLE ").replace("=0xa03 ", "=NFT_MSG_NEWCHAIN ");
+    let words = text.split(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_');
+    words.filter(|word| word.starts_with("NFT_MSG_")).map(String::from).collect()
+}
+
 /// Flags in one order.
 pub(crate) fn set(text: &str) -> String {
     let mut flags: Vec<String> = text.split('|').map(|flag| number(flag.trim())).collect();

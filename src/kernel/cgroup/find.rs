@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
 
-use super::{Controller, Version};
+use super::{Controller, Version, fs};
 
 /// The three ways in which a machine can be set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -40,31 +40,35 @@ pub enum Missing {
     #[error("this kernel offers no {0} controller in any mounted cgroup tree")]
     Controller(Controller),
     /// It is there, but this user may not make groups for it.
-    #[error("this user may not make a cgroup with the {controller} controller below {below}")]
+    #[error("this user may not make a cgroup with the {controller} controller below {}", below.display())]
     NotDelegated {
         /// The controller that was asked for.
         controller: Controller,
         /// The interface of its tree.
         version: Version,
+        /// Where its tree is mounted.
+        mount: PathBuf,
         /// The process's own place in the tree.
-        below: String,
+        below: PathBuf,
     },
 }
 
 /// One mounted cgroup tree.
 #[derive(Debug, Clone)]
-struct Tree {
-    version: Version,
-    mount: PathBuf,
+pub(super) struct Tree {
+    pub(super) version: Version,
+    pub(super) mount: PathBuf,
+    /// The group that is mounted there.
+    pub(super) root: PathBuf,
     /// This process's own group in it.
-    own: PathBuf,
-    controllers: Vec<String>,
+    pub(super) own: PathBuf,
+    pub(super) controllers: Vec<String>,
 }
 
 /// Every cgroup tree that is mounted.
 #[derive(Debug, Clone)]
 pub struct Hierarchies {
-    trees: Vec<Tree>,
+    pub(super) trees: Vec<Tree>,
 }
 
 /// A group that is there, in one of the trees.
@@ -126,7 +130,11 @@ impl Hierarchies {
     }
 
     fn tree(&self, controller: Controller) -> Option<&Tree> {
-        self.trees.iter().find(|tree| tree.serves(controller))
+        // Where both versions can freeze, it is version 1, as for everything else there.
+        self.trees
+            .iter()
+            .filter(|tree| tree.serves(controller))
+            .min_by_key(|tree| tree.version == Version::V2)
     }
 
     /// The directory in which a group with this controller can be made.
@@ -152,8 +160,32 @@ impl Hierarchies {
             .ok_or_else(|| Missing::NotDelegated {
                 controller,
                 version: tree.version,
-                below: tree.own.display().to_string(),
+                mount: tree.mount.clone(),
+                below: tree.own.clone(),
             })
+    }
+
+    /// The same, as a process in this group of version 2 sees them.
+    pub fn seen_from(&self, group: &Path) -> Self {
+        let mut seen = self.clone();
+        for tree in seen.trees.iter_mut().filter(|tree| tree.version == Version::V2) {
+            tree.own = group.into();
+        }
+        seen
+    }
+
+    /// Make the caller's own group of version 2 one in which groups can be made: it moves into a child, and the
+    /// group hands on what it has been given. The caller must be its only process.
+    pub fn make_room(&self) -> super::Result<()> {
+        let Some(tree) = self.trees.iter().find(|tree| tree.version == Version::V2) else { return Ok(()) };
+        let aside = tree.own.join("glassbox");
+        fs::mkdir(&aside)?;
+        fs::write(aside.join("cgroup.procs"), "0")?;
+        let given = std::fs::read_to_string(tree.own.join("cgroup.controllers")).unwrap_or_default();
+        let control = tree.own.join("cgroup.subtree_control");
+        let given: Vec<&str> = given.split_whitespace().collect();
+        let mut handed_on = Controller::ALL.iter().filter(|controller| given.contains(&controller.name()));
+        handed_on.try_for_each(|controller| fs::write(&control, format!("+{controller}")))
     }
 }
 
@@ -172,7 +204,9 @@ fn walk(dir: &Path, levels: usize, found: &mut impl FnMut(PathBuf)) {
 
 fn hands_on(dir: &Path, wanted: &[Controller]) -> bool {
     let enabled = std::fs::read_to_string(dir.join("cgroup.subtree_control")).unwrap_or_default();
-    wanted.iter().all(|controller| enabled.split_whitespace().any(|name| name == controller.name()))
+    // Every group of version 2 can be frozen.
+    let mut wanted = wanted.iter().filter(|controller| **controller != Controller::Freezer);
+    wanted.all(|controller| enabled.split_whitespace().any(|name| name == controller.name()))
 }
 
 impl Tree {
@@ -205,15 +239,18 @@ fn tree(line: &str, own: &str) -> Option<Tree> {
         Version::V2 => std::fs::read_to_string(mount.join("cgroup.controllers"))
             .unwrap_or_default()
             .split_whitespace()
+            .chain([Controller::Freezer.name()])
             .map(str::to_string)
             .collect(),
     };
     let own = own.lines().find_map(|line| own_path(line, version, &controllers))?;
     // Inside a container the mount can show only a part of the tree.
     let below = Path::new(own).strip_prefix(root).or_else(|_| Path::new(own).strip_prefix("/"));
-    let own = mount.join(below.ok()?);
-    let own = if own.is_dir() { own } else { mount.clone() };
-    Some(Tree { version, mount, own, controllers })
+    let below = below.ok()?;
+    let own = mount.join(below);
+    // Joined with nothing, a path would get a slash at its end.
+    let own = if own.is_dir() && below != Path::new("") { own } else { mount.clone() };
+    Some(Tree { version, mount, root: root.into(), own, controllers })
 }
 
 /// A line of `/proc/self/cgroup`, `4:memory:/path` or `0::/path`, if it is that of this tree.

@@ -1,0 +1,65 @@
+//! What differs from one processor architecture to another. It stands here and nowhere else.
+
+#[cfg(not(all(
+    any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"),
+    target_pointer_width = "64",
+    target_endian = "little"
+)))]
+compile_error!(
+    "glassbox runs on x86_64, aarch64 and riscv64, with 64 bits and little-endian. Another architecture needs a \
+     line in src/kernel/arch.rs, and a filter that finds its arguments: src/kernel/seccomp.rs"
+);
+
+/// An architecture, as a seccomp filter sees it.
+pub struct Architecture {
+    /// What `uname -m` calls it.
+    pub name: &'static str,
+    /// `AUDIT_ARCH_*` of `linux/audit.h`: whose numbers a system call was made with.
+    pub audit: u32,
+    /// The number of `clone(2)`; its flags are the first argument.
+    pub clone: u32,
+    /// The number of `clone3(2)`.
+    pub clone3: u32,
+    /// Every system call that it has: number and name, in order.
+    pub calls: fn() -> Vec<(u32, &'static str)>,
+}
+
+/// With the table that the crate `syscalls` has for it.
+macro_rules! architecture {
+    ($name:ident, $audit:literal) => {{
+        use syscalls::$name::Sysno;
+        Architecture {
+            name: stringify!($name),
+            audit: $audit,
+            clone: Sysno::clone as u32,
+            clone3: Sysno::clone3 as u32,
+            calls: || {
+                let numbers = 0..=Sysno::last() as u32;
+                numbers.filter_map(|number| Some((number, Sysno::new(number as usize)?.name()))).collect()
+            },
+        }
+    }};
+}
+
+const X86_64: Architecture = architecture!(x86_64, 0xC000_003E);
+const AARCH64: Architecture = architecture!(aarch64, 0xC000_00B7);
+const RISCV64: Architecture = architecture!(riscv64, 0xC000_00F3);
+
+/// All that glassbox runs on.
+pub const ALL: [Architecture; 3] = [X86_64, AARCH64, RISCV64];
+
+#[cfg(target_arch = "aarch64")]
+use AARCH64 as BUILT_FOR;
+#[cfg(target_arch = "riscv64")]
+use RISCV64 as BUILT_FOR;
+#[cfg(target_arch = "x86_64")]
+use X86_64 as BUILT_FOR;
+
+/// The one that this program was built for.
+pub const HERE: Architecture = BUILT_FOR;
+
+/// The size of a page of memory. It is the running kernel's choice, 4 to 64 KiB.
+/// <https://man7.org/linux/man-pages/man2/getpagesize.2.html>
+pub fn page_size() -> usize {
+    rustix::param::page_size()
+}

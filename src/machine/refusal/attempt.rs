@@ -1,0 +1,210 @@
+//! What was tried and refused.
+
+use std::io;
+use std::path::Path;
+
+use crate::kernel::cgroup::{Controller, Missing, Version};
+use crate::kernel::error::{answer, io_errno};
+use crate::kernel::{self, Errno};
+use crate::probe::Unreadable;
+
+/// What can be tried, with the words that it gives to the sentences.
+///
+/// The first ones are system calls: each gives {call}, {args}, {errno} such as `EPERM`, and {answer}, which is
+/// the same with its meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tried {
+    /// To make a user namespace, or to map somebody into it.
+    UserNamespace,
+    /// To make a namespace of another kind, or to enter one.
+    Namespace,
+    /// To make a process.
+    Process,
+    /// To mount `proc` or `sysfs`.
+    Proc,
+    /// To mount overlayfs.
+    Overlay,
+    /// To mount anything else, or to change the mount table.
+    Mount,
+    /// To set a seccomp filter.
+    Filter,
+    /// To set a rule of the packet filter.
+    PacketRule,
+    /// Any other call.
+    OtherCall,
+    /// To find a cgroup controller: {controller}.
+    Controller,
+    /// To find a place for a cgroup of version 1: {controller}, {mount} of the tree, {below} which none is.
+    GroupV1,
+    /// The same in version 2.
+    GroupV2,
+    /// To find a program: {program}, {package}.
+    Program,
+    /// To find a library: {library}, {program}.
+    Library,
+    /// To find a version of Linux: {version}.
+    Version,
+    /// To read kernel state: {path}, {answer}.
+    State,
+    /// To read a file for an image: {path}, {answer}.
+    ImageFile,
+    /// To find the state directory.
+    Home,
+    /// To write to the state directory: {what}, {answer}.
+    StateDirectory,
+    /// To have a file on a disk in the state directory.
+    Disk,
+    /// To write what the user asked for: {answer}.
+    Output,
+    /// To remove what is left of a run: {what}, {again}.
+    Removal,
+    /// To perform a lesson to its end: {how}.
+    Performer,
+    /// Anything else that the system does for glassbox: {what}, {answer}.
+    System,
+    /// Something that glassbox should have done right: {what}.
+    Glassbox,
+}
+
+/// What was tried, what came back, and the words for the sentences.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// What was tried.
+    pub tried: Tried,
+    /// What came back; 0 where it is no number.
+    pub errno: Errno,
+    words: Vec<(&'static str, String)>,
+}
+
+impl Attempt {
+    /// Put together.
+    pub fn new<const N: usize>(tried: Tried, errno: Errno, words: [(&'static str, String); N]) -> Self {
+        Self { tried, errno, words: words.into() }
+    }
+
+    /// A word that it gives.
+    pub fn word(&self, name: &str) -> Option<&str> {
+        self.words.iter().find(|(word, _)| *word == name).map(|(_, text)| text.as_str())
+    }
+
+    /// A program that is not there.
+    pub fn program(name: &str) -> Self {
+        let words = [("program", name.into()), ("package", package(name).into())];
+        Self::new(Tried::Program, NONE, words)
+    }
+
+    /// A library that is not there.
+    pub fn library(name: &str, program: &Path) -> Self {
+        let words = [("library", name.into()), ("program", program.display().to_string())];
+        Self::new(Tried::Library, NONE, words)
+    }
+
+    /// A version of Linux that this one is older than.
+    pub fn version(major: u32, minor: u32) -> Self {
+        Self::new(Tried::Version, NONE, [("version", format!("{major}.{minor}"))])
+    }
+
+    /// A file for an image that cannot be read.
+    pub fn image_file(path: &Path, why: &str) -> Self {
+        let words = [("path", path.display().to_string()), ("answer", why.into())];
+        Self::new(Tried::ImageFile, NONE, words)
+    }
+
+    /// Without a file on a disk in the state directory.
+    pub fn disk() -> Self {
+        Self::new(Tried::Disk, NONE, [])
+    }
+
+    /// Without a state directory.
+    pub fn home() -> Self {
+        Self::new(Tried::Home, NONE, [])
+    }
+
+    /// A file or directory in the state directory that cannot be written, or not be read.
+    pub fn state_directory(path: &Path, error: &io::Error) -> Self {
+        let what = format!("cannot write below {}", path.display());
+        Self::new(Tried::StateDirectory, io_errno(error), [("what", what), ("answer", answer(error))])
+    }
+
+    /// Something that the system refused: a sentence of what was being done.
+    pub fn system(what: impl Into<String>, error: &io::Error) -> Self {
+        Self::new(Tried::System, io_errno(error), [("what", what.into()), ("answer", answer(error))])
+    }
+
+    /// A process of glassbox that ended before its time.
+    pub fn ended(how: &str) -> Self {
+        Self::new(Tried::Performer, NONE, [("how", how.into())])
+    }
+
+    /// What is left of a run and cannot be removed; `again` is the command that tries it again.
+    pub fn leftover(what: String, again: String) -> Self {
+        Self::new(Tried::Removal, NONE, [("what", what), ("again", again)])
+    }
+
+    /// Output that nobody takes.
+    pub fn output(error: &io::Error) -> Self {
+        Self::new(Tried::Output, io_errno(error), [("answer", answer(error))])
+    }
+
+    /// A fault of glassbox itself.
+    pub fn fault(what: impl Into<String>) -> Self {
+        Self::new(Tried::Glassbox, NONE, [("what", what.into())])
+    }
+}
+
+/// What came back was no number.
+const NONE: Errno = Errno::UnknownErrno;
+
+/// The package that has a program, on Debian and on Fedora.
+fn package(program: &str) -> &str {
+    match program {
+        "mount" | "nsenter" | "unshare" => "util-linux",
+        other => other,
+    }
+}
+
+impl From<&kernel::Error> for Attempt {
+    fn from(error: &kernel::Error) -> Self {
+        let kernel::Error { call, args, errno } = error;
+        let has = |part: &str| args.contains(part);
+        let tried = match *call {
+            "unshare" | "clone3" | "setns" if has("CLONE_NEWUSER") => Tried::UserNamespace,
+            "open" | "write" if has("/self/setgroups") || has("_map\"") => Tried::UserNamespace,
+            "unshare" | "clone3" | "setns" if has("CLONE_NEW") => Tried::Namespace,
+            "clone3" | "fork" => Tried::Process,
+            "mount" if has("\"overlay\"") => Tried::Overlay,
+            "mount" if has("\"proc\"") || has("\"sysfs\"") => Tried::Proc,
+            "mount" | "umount2" | "pivot_root" => Tried::Mount,
+            "seccomp" => Tried::Filter,
+            "sendto" | "socket" if has("NETLINK_NETFILTER") => Tried::PacketRule,
+            _ => Tried::OtherCall,
+        };
+        let words = [
+            ("call", (*call).to_string()),
+            ("args", args.clone()),
+            ("errno", format!("{errno:?}")),
+            ("answer", format!("{errno:?}, {}", errno.desc())),
+        ];
+        Self::new(tried, *errno, words)
+    }
+}
+
+impl From<&Missing> for Attempt {
+    fn from(missing: &Missing) -> Self {
+        let named = |controller: &Controller| ("controller", controller.to_string());
+        match missing {
+            Missing::Controller(controller) => Self::new(Tried::Controller, NONE, [named(controller)]),
+            Missing::NotDelegated { controller, version, mount, below } => {
+                let tried = if *version == Version::V1 { Tried::GroupV1 } else { Tried::GroupV2 };
+                let path = |path: &Path| path.display().to_string();
+                Self::new(tried, NONE, [named(controller), ("mount", path(mount)), ("below", path(below))])
+            }
+        }
+    }
+}
+
+impl From<&Unreadable> for Attempt {
+    fn from(Unreadable { path, why, .. }: &Unreadable) -> Self {
+        Self::new(Tried::State, NONE, [("path", path.clone()), ("answer", why.clone())])
+    }
+}

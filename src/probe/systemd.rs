@@ -1,0 +1,26 @@
+//! systemd, which hands cgroups on to users where it runs.
+
+use std::path::{Path, PathBuf};
+
+use super::around::uid;
+
+/// Whether systemd runs this machine.
+/// <https://www.freedesktop.org/software/systemd/man/latest/sd_booted.html>
+pub fn runs() -> bool {
+    Path::new("/run/systemd/system").is_dir()
+}
+
+/// The runtime directory in which this user's service manager listens, if there is one.
+pub fn manager() -> Option<PathBuf> {
+    let named = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let usual = PathBuf::from(format!("/run/user/{}", uid()));
+    named.into_iter().chain([usual]).find(|dir| dir.join("systemd/private").exists())
+}
+
+/// Whether that manager has been given a cgroup controller that it can hand on; `mount` is the cgroup tree's.
+pub fn manager_has(mount: &Path, controller: &str) -> bool {
+    let uid = uid();
+    let group = format!("user.slice/user-{uid}.slice/user@{uid}.service");
+    super::file(mount.join(group).join("cgroup.controllers"))
+        .is_ok_and(|controllers| controllers.text.split_whitespace().any(|name| name == controller))
+}
