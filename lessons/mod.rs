@@ -8,6 +8,7 @@ mod container;
 mod memory;
 mod overlay;
 mod pid;
+mod process;
 
 /// Lessons that belong together.
 pub struct Part {
@@ -19,6 +20,7 @@ pub struct Part {
 
 /// Every lesson, in order.
 pub const PARTS: &[Part] = &[
+    Part { title: "What a container is", lessons: &[&process::LESSON] },
     Part {
         title: "Namespaces",
         lessons: &[

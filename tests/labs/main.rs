@@ -13,6 +13,7 @@ mod life;
 mod memory;
 mod overlay;
 mod pid;
+mod process;
 
 use std::process::ExitCode;
 
@@ -54,6 +55,7 @@ pub(crate) struct Right {
 }
 
 const ATTEMPTS: &[Attempts] = &[
+    process::ATTEMPTS,
     pid::ATTEMPTS,
     memory::ATTEMPTS,
     overlay::ATTEMPTS,
