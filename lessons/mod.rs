@@ -9,6 +9,7 @@ mod memory;
 mod overlay;
 mod pid;
 mod process;
+mod uts;
 
 /// Lessons that belong together.
 pub struct Part {
@@ -24,6 +25,7 @@ pub const PARTS: &[Part] = &[
     Part {
         title: "Namespaces",
         lessons: &[
+            &uts::LESSON,
             &pid::LESSON,
         ],
     },

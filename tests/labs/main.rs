@@ -14,6 +14,7 @@ mod memory;
 mod overlay;
 mod pid;
 mod process;
+mod uts;
 
 use std::process::ExitCode;
 
@@ -56,6 +57,7 @@ pub(crate) struct Right {
 
 const ATTEMPTS: &[Attempts] = &[
     process::ATTEMPTS,
+    uts::ATTEMPTS,
     pid::ATTEMPTS,
     memory::ATTEMPTS,
     overlay::ATTEMPTS,
