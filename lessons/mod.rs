@@ -6,6 +6,7 @@ use crate::stage::Lesson;
 
 mod container;
 mod memory;
+mod mount;
 mod overlay;
 mod pid;
 mod process;
@@ -27,6 +28,7 @@ pub const PARTS: &[Part] = &[
         lessons: &[
             &uts::LESSON,
             &pid::LESSON,
+            &mount::LESSON,
         ],
     },
     Part {

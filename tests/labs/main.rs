@@ -11,6 +11,7 @@ mod common;
 mod container;
 mod life;
 mod memory;
+mod mount;
 mod overlay;
 mod pid;
 mod process;
@@ -59,6 +60,7 @@ const ATTEMPTS: &[Attempts] = &[
     process::ATTEMPTS,
     uts::ATTEMPTS,
     pid::ATTEMPTS,
+    mount::ATTEMPTS,
     memory::ATTEMPTS,
     overlay::ATTEMPTS,
     container::ATTEMPTS,
