@@ -5,6 +5,7 @@
 use crate::stage::Lesson;
 
 mod container;
+mod ipc;
 mod memory;
 mod mount;
 mod overlay;
@@ -29,6 +30,7 @@ pub const PARTS: &[Part] = &[
             &uts::LESSON,
             &pid::LESSON,
             &mount::LESSON,
+            &ipc::LESSON,
         ],
     },
     Part {

@@ -9,6 +9,7 @@ mod bench;
 #[path = "../common/mod.rs"]
 mod common;
 mod container;
+mod ipc;
 mod life;
 mod memory;
 mod mount;
@@ -61,6 +62,7 @@ const ATTEMPTS: &[Attempts] = &[
     uts::ATTEMPTS,
     pid::ATTEMPTS,
     mount::ATTEMPTS,
+    ipc::ATTEMPTS,
     memory::ATTEMPTS,
     overlay::ATTEMPTS,
     container::ATTEMPTS,
