@@ -8,6 +8,7 @@ mod container;
 mod ipc;
 mod memory;
 mod mount;
+mod network;
 mod overlay;
 mod pid;
 mod process;
@@ -31,6 +32,7 @@ pub const PARTS: &[Part] = &[
             &pid::LESSON,
             &mount::LESSON,
             &ipc::LESSON,
+            &network::LESSON,
         ],
     },
     Part {

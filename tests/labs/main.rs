@@ -13,6 +13,7 @@ mod ipc;
 mod life;
 mod memory;
 mod mount;
+mod network;
 mod overlay;
 mod pid;
 mod process;
@@ -63,6 +64,7 @@ const ATTEMPTS: &[Attempts] = &[
     pid::ATTEMPTS,
     mount::ATTEMPTS,
     ipc::ATTEMPTS,
+    network::ATTEMPTS,
     memory::ATTEMPTS,
     overlay::ATTEMPTS,
     container::ATTEMPTS,
