@@ -12,6 +12,7 @@ mod network;
 mod overlay;
 mod pid;
 mod process;
+mod user;
 mod uts;
 
 /// Lessons that belong together.
@@ -33,6 +34,7 @@ pub const PARTS: &[Part] = &[
             &mount::LESSON,
             &ipc::LESSON,
             &network::LESSON,
+            &user::LESSON,
         ],
     },
     Part {

@@ -17,6 +17,7 @@ mod network;
 mod overlay;
 mod pid;
 mod process;
+mod user;
 mod uts;
 
 use std::process::ExitCode;
@@ -65,6 +66,7 @@ const ATTEMPTS: &[Attempts] = &[
     mount::ATTEMPTS,
     ipc::ATTEMPTS,
     network::ATTEMPTS,
+    user::ATTEMPTS,
     memory::ATTEMPTS,
     overlay::ATTEMPTS,
     container::ATTEMPTS,
