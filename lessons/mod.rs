@@ -4,6 +4,8 @@
 
 use crate::stage::Lesson;
 
+#[path = "cgroup-ns/mod.rs"]
+mod cgroup_ns;
 mod container;
 mod ipc;
 mod memory;
@@ -35,6 +37,7 @@ pub const PARTS: &[Part] = &[
             &ipc::LESSON,
             &network::LESSON,
             &user::LESSON,
+            &cgroup_ns::LESSON,
         ],
     },
     Part {

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod bench;
+mod cgroup_ns;
 #[path = "../common/mod.rs"]
 mod common;
 mod container;
@@ -67,6 +68,7 @@ const ATTEMPTS: &[Attempts] = &[
     ipc::ATTEMPTS,
     network::ATTEMPTS,
     user::ATTEMPTS,
+    cgroup_ns::ATTEMPTS,
     memory::ATTEMPTS,
     overlay::ATTEMPTS,
     container::ATTEMPTS,
