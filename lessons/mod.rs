@@ -14,6 +14,7 @@ mod network;
 mod overlay;
 mod pid;
 mod process;
+mod time;
 mod user;
 mod uts;
 
@@ -38,6 +39,7 @@ pub const PARTS: &[Part] = &[
             &network::LESSON,
             &user::LESSON,
             &cgroup_ns::LESSON,
+            &time::LESSON,
         ],
     },
     Part {

@@ -18,6 +18,7 @@ mod network;
 mod overlay;
 mod pid;
 mod process;
+mod time;
 mod user;
 mod uts;
 
@@ -69,6 +70,7 @@ const ATTEMPTS: &[Attempts] = &[
     network::ATTEMPTS,
     user::ATTEMPTS,
     cgroup_ns::ATTEMPTS,
+    time::ATTEMPTS,
     memory::ATTEMPTS,
     overlay::ATTEMPTS,
     container::ATTEMPTS,

@@ -1,0 +1,72 @@
+//! Find how far the boot clock of a process is ahead.
+
+use crate::{Attempts, Right, Wrong};
+
+pub(crate) const ATTEMPTS: Attempts = Attempts {
+    lab: "time",
+    tools: &["grep", "sed", "seq", "nsenter"],
+    prelude: "
+        process() { grep -lx \"$name\" /proc/[0-9]*/comm 2>/dev/null | sed 's/comm$//'; }
+        offset() { sed -n \"s/^$1 *\\([0-9]*\\).*/\\1/p\" \"$(process)timens_offsets\"; }",
+    wrong: &[
+        Wrong {
+            what: "the monotonic clock",
+            script: "echo $(($(offset monotonic) / 86400))",
+            claim: "the days by which its boot clock is ahead",
+            says: "that is its monotonic clock",
+        },
+        Wrong {
+            what: "seconds",
+            script: "offset boottime",
+            claim: "the days by which its boot clock is ahead",
+            says: "that is in seconds: divide by those of a day",
+        },
+        Wrong {
+            what: "hours",
+            script: "echo $(($(offset boottime) / 3600))",
+            claim: "the days by which its boot clock is ahead",
+            says: "that is in hours",
+        },
+        Wrong {
+            what: "one's own uptime",
+            script: "echo $(($(sed 's/[.].*//' /proc/uptime) / 86400))",
+            claim: "the days by which its boot clock is ahead",
+            says: "that is your own uptime",
+        },
+        Wrong {
+            what: "a year",
+            script: "echo 1000",
+            claim: "the days by which its boot clock is ahead",
+            says: "neither of its clocks is moved by so much",
+        },
+        Wrong {
+            what: "a name in place of a number",
+            script: "echo $name",
+            claim: "the days by which its boot clock is ahead",
+            says: "an answer is a number: glassbox lab check time DAYS",
+        },
+        Wrong {
+            what: "it was ended",
+            script: "
+                it=$(process)
+                kill -KILL $(basename $it)
+                for try in $(seq 600); do grep -q 'State:.[RSD]' \"${it}status\" || break; sleep 0.1; done",
+            claim: "the process is running",
+            says: "it was ended: `glassbox lab reset time`, then start again",
+        },
+    ],
+    right: &[
+        Right { what: "its offsets, read from the host", script: "echo $(($(offset boottime) / 86400))" },
+        Right {
+            what: "its uptime, read inside, less one's own",
+            script: "
+                user='-U --preserve-credentials'
+                [ \"$(id -u)\" != 0 ] || user=''
+                up=$(sed 's/[.].*//' /proc/uptime)
+                inside=$(nsenter -t $(basename $(process)) $user -T sed 's/[.].*//' /proc/uptime)
+                echo $(((inside - up) / 86400))",
+        },
+    ],
+    follow: None,
+    runs: None,
+};
