@@ -8,6 +8,7 @@ use crate::stage::Lesson;
 mod cgroup_ns;
 mod container;
 mod ipc;
+mod join;
 mod memory;
 mod mount;
 mod network;
@@ -40,6 +41,7 @@ pub const PARTS: &[Part] = &[
             &user::LESSON,
             &cgroup_ns::LESSON,
             &time::LESSON,
+            &join::LESSON,
         ],
     },
     Part {

@@ -11,6 +11,7 @@ mod cgroup_ns;
 mod common;
 mod container;
 mod ipc;
+mod join;
 mod life;
 mod memory;
 mod mount;
@@ -71,6 +72,7 @@ const ATTEMPTS: &[Attempts] = &[
     user::ATTEMPTS,
     cgroup_ns::ATTEMPTS,
     time::ATTEMPTS,
+    join::ATTEMPTS,
     memory::ATTEMPTS,
     overlay::ATTEMPTS,
     container::ATTEMPTS,
