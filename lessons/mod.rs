@@ -6,6 +6,8 @@ use crate::stage::Lesson;
 
 #[path = "cgroup-ns/mod.rs"]
 mod cgroup_ns;
+#[path = "cgroup-tree/mod.rs"]
+mod cgroup_tree;
 mod container;
 mod ipc;
 mod join;
@@ -46,7 +48,7 @@ pub const PARTS: &[Part] = &[
     },
     Part {
         title: "Control groups",
-        lessons: &[ &memory::LESSON,],
+        lessons: &[&cgroup_tree::LESSON, &memory::LESSON,],
     },
     Part { title: "Union file system and images", lessons: &[&overlay::LESSON] },
     Part { title: "The container", lessons: &[&container::LESSON] },

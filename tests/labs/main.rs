@@ -7,6 +7,7 @@
 
 mod bench;
 mod cgroup_ns;
+mod cgroup_tree;
 #[path = "../common/mod.rs"]
 mod common;
 mod container;
@@ -73,6 +74,7 @@ const ATTEMPTS: &[Attempts] = &[
     cgroup_ns::ATTEMPTS,
     time::ATTEMPTS,
     join::ATTEMPTS,
+    cgroup_tree::ATTEMPTS,
     memory::ATTEMPTS,
     overlay::ATTEMPTS,
     container::ATTEMPTS,
