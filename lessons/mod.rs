@@ -16,6 +16,7 @@ mod mount;
 mod network;
 mod overlay;
 mod pid;
+mod pids;
 mod process;
 mod time;
 mod user;
@@ -48,7 +49,7 @@ pub const PARTS: &[Part] = &[
     },
     Part {
         title: "Control groups",
-        lessons: &[&cgroup_tree::LESSON, &memory::LESSON,],
+        lessons: &[&cgroup_tree::LESSON, &memory::LESSON, &pids::LESSON,],
     },
     Part { title: "Union file system and images", lessons: &[&overlay::LESSON] },
     Part { title: "The container", lessons: &[&container::LESSON] },

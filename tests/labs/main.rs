@@ -19,6 +19,7 @@ mod mount;
 mod network;
 mod overlay;
 mod pid;
+mod pids;
 mod process;
 mod time;
 mod user;
@@ -76,6 +77,7 @@ const ATTEMPTS: &[Attempts] = &[
     join::ATTEMPTS,
     cgroup_tree::ATTEMPTS,
     memory::ATTEMPTS,
+    pids::ATTEMPTS,
     overlay::ATTEMPTS,
     container::ATTEMPTS,
 ];
