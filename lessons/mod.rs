@@ -9,6 +9,7 @@ mod cgroup_ns;
 #[path = "cgroup-tree/mod.rs"]
 mod cgroup_tree;
 mod container;
+mod freezer;
 mod ipc;
 mod join;
 mod memory;
@@ -49,7 +50,7 @@ pub const PARTS: &[Part] = &[
     },
     Part {
         title: "Control groups",
-        lessons: &[&cgroup_tree::LESSON, &memory::LESSON, &pids::LESSON,],
+        lessons: &[&cgroup_tree::LESSON, &memory::LESSON, &pids::LESSON, &freezer::LESSON],
     },
     Part { title: "Union file system and images", lessons: &[&overlay::LESSON] },
     Part { title: "The container", lessons: &[&container::LESSON] },

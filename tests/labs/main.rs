@@ -11,6 +11,7 @@ mod cgroup_tree;
 #[path = "../common/mod.rs"]
 mod common;
 mod container;
+mod freezer;
 mod ipc;
 mod join;
 mod life;
@@ -78,6 +79,7 @@ const ATTEMPTS: &[Attempts] = &[
     cgroup_tree::ATTEMPTS,
     memory::ATTEMPTS,
     pids::ATTEMPTS,
+    freezer::ATTEMPTS,
     overlay::ATTEMPTS,
     container::ATTEMPTS,
 ];
