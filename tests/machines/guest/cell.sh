@@ -1,0 +1,37 @@
+# cell.sh RESULTS NUMBER THOROUGH [OPTION...]: all that is tried in one cell, as its user. What each command wrote
+# and its exit code are kept; they are judged where the machine was started.
+results=$1 number=$2 thorough=$3
+shift 3
+. /payload/guest/programs.sh # glassbox, labs, no_trace, transcripts, snapshots: where they are
+cd /var/tmp || exit
+
+record() {
+    name=$1
+    shift
+    "$@" </dev/null >"$results/$name.out" 2>"$results/$name.err"
+    echo $? >"$results/$name.code"
+}
+
+record doctor "$glassbox" doctor --format json "$@"
+record learn "$glassbox" learn --all --auto --format jsonl "$@"
+
+# What cannot run here: how that is said, and whether it really cannot.
+for lesson in $(sed -n 's/.*"event":"skip","what":"the lesson \([^"]*\)".*/\1/p' "$results/learn.out"); do
+    record "refused.$lesson" "$glassbox" learn "$lesson" --auto "$@"
+    record "regardless.$lesson" "$glassbox" learn "$lesson" --auto --regardless --format jsonl "$@"
+    record "lab.$lesson" "$glassbox" lab start "$lesson" "$@"
+    # Its lab may be possible all the same; then its text is drawn anew each time.
+    [ "$(cat "$results/lab.$lesson.code")" != 0 ] || record "lab.$lesson" "$glassbox" lab reset "$lesson" "$@"
+done
+
+# Everything is too much for most machines: a sample, and each cell has another one.
+export GLASSBOX_TEST_SAMPLE=$number
+record no_trace "$no_trace"
+record labs "$labs"
+if [ "$thorough" = true ]; then
+    record transcripts "$transcripts"
+    if [ -n "$INSTA_UPDATE" ]; then
+        mkdir "$results/snapshots"
+        find "$snapshots" -newer "$results/doctor.code" -name '*.snap' -exec cp {} "$results/snapshots" \;
+    fi
+fi

@@ -1,0 +1,86 @@
+//! What works where: the matrix as it is printed, and the table of the README, which is made from it.
+
+use std::fs;
+
+use super::cells::{Cell, Machine, Who};
+use super::judge::Row;
+
+type Rows = [(&'static Machine, &'static Cell, Row)];
+
+/// A row for each cell.
+pub(crate) fn matrix(rows: &Rows) -> String {
+    let width = rows.iter().map(|(machine, cell, _)| machine.cell_name(cell).len()).max().unwrap_or_default();
+    let mut text = format!("{:width$}  passed  skipped  failed\n", "");
+    for (machine, cell, row) in rows {
+        let failed = usize::from(!row.failures.is_empty());
+        let (passed, skipped) = (row.passed.len(), row.skipped.len());
+        text.push_str(&format!("{:width$}  {passed:6}  {skipped:7}  {failed:6}", machine.cell_name(cell)));
+        for (lesson, skip) in &row.skipped {
+            text.push_str(&format!("\n{:width$}    {lesson}: {}", "", skip.why));
+        }
+        for (lesson, skip) in &row.parts {
+            text.push_str(&format!("\n{:width$}    {lesson}, {}: {}", "", skip.what, skip.why));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+const BEGIN: &str = "<!-- what works where: made by `INSTA_UPDATE=always cargo test --test machines` -->\n";
+const END: &str = "<!-- the end of what works where -->\n";
+
+/// The README has the table that these rows make.
+pub(crate) fn hold(rows: &Rows) {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = fs::read_to_string(file).unwrap();
+    let (before, rest) = readme.split_once(BEGIN).expect("the README has a place for the table");
+    let (there, after) = rest.split_once(END).expect("the table of the README ends");
+    let table = what_works_where(rows);
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        return fs::write(file, format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
+    }
+    assert_eq!(there, table, "the README's table is not what was found");
+}
+
+/// Machines on which the same holds share a line.
+fn what_works_where(rows: &Rows) -> String {
+    let mut lines: Vec<(String, String, Vec<&str>)> = vec![];
+    for (machine, cell, row) in rows {
+        let who = match cell.says {
+            "" => cell.who.name().to_string(),
+            says => format!("{}, {says}", short(cell.who)),
+        };
+        let outcome = outcome(row);
+        match lines.iter_mut().find(|(other, same, _)| *other == who && *same == outcome) {
+            Some((.., machines)) => machines.push(machine.name),
+            None => lines.push((who, outcome, vec![machine.name])),
+        }
+    }
+    let mut text = String::from("| who | where | what does not work, and why |\n| --- | --- | --- |\n");
+    for (who, outcome, machines) in lines {
+        text.push_str(&format!("| {who} | {} | {outcome} |\n", machines.join("; ")));
+    }
+    text
+}
+
+fn short(who: Who) -> &'static str {
+    if who == Who::Root { "root" } else { "user" }
+}
+
+/// What is left out, and why: lessons with the same reason together.
+fn outcome(row: &Row) -> String {
+    let mut reasons: Vec<(String, Vec<String>)> = vec![];
+    let whole = row.skipped.iter().map(|(lesson, skip)| (format!("`{lesson}`"), skip));
+    let parts = row.parts.iter().map(|(lesson, skip)| (format!("in `{lesson}` {}", skip.what), skip));
+    for (what, skip) in whole.chain(parts) {
+        match reasons.iter_mut().find(|(why, _)| *why == skip.why) {
+            Some((_, lessons)) => lessons.push(what),
+            None => reasons.push((skip.why.clone(), vec![what])),
+        }
+    }
+    let say = |(why, what): (String, Vec<String>)| match row.passed.len() {
+        0 => format!("nothing works: {why}"),
+        _ => format!("{}: {why}", what.join(", ")),
+    };
+    reasons.into_iter().map(say).collect::<Vec<_>>().join("; ")
+}
