@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use tempfile::TempDir;
+
 /// Where packages come from.
 pub(crate) const MIRROR: &str = "http://deb.debian.org/debian";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -19,6 +21,12 @@ pub(crate) fn cache() -> Result<PathBuf> {
     let cache = base.ok_or("neither XDG_CACHE_HOME nor HOME is set")?.join("glassbox-test");
     fs::create_dir_all(&cache).map_err(|error| format!("{}: {error}", cache.display()))?;
     Ok(cache)
+}
+
+/// A directory to work in that is gone when it is dropped. On a disk: what is made there is large.
+pub(crate) fn workshop() -> Result<TempDir> {
+    let dir = tempfile::Builder::new().prefix("glassbox-machines.").tempdir_in("/var/tmp");
+    dir.map_err(|error| format!("a directory in /var/tmp: {error}"))
 }
 
 /// A program, also one that is not on an ordinary user's PATH.
@@ -86,7 +94,7 @@ impl Suite {
 
     /// Fetch these packages and unpack them below `into`.
     pub(crate) fn unpack(&self, packages: &[String], into: &Path) -> Result<()> {
-        let debs = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let debs = workshop()?;
         output(self.apt("apt-get").arg("download").args(packages).current_dir(debs.path()))?;
         for deb in fs::read_dir(debs.path()).map_err(|error| error.to_string())?.flatten() {
             output(command("dpkg-deb").arg("-x").arg(deb.path()).arg(into))?;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use super::apt::{Result, command, output};
+use super::apt::{self, Result, command, output};
 use super::cells::{Cell, Machine};
 use super::kernel::Kernel;
 use super::payload::Payload;
@@ -38,8 +38,7 @@ pub(crate) fn boot(
     payload: &Payload,
 ) -> Result<Results> {
     let kernel = Kernel::fetch(machine.kernel)?;
-    // Not in memory: the results, and what the guest changes on its disks, can be large.
-    let dir = tempfile::tempdir_in("/var/tmp").map_err(|error| error.to_string())?;
+    let dir = apt::workshop()?;
     let initramfs = dir.path().join("initramfs");
     let pack = || -> std::io::Result<()> {
         let mut archive = fs::read(&kernel.initramfs)?;
@@ -87,7 +86,9 @@ fn run(
     dir: &Path,
 ) -> Result<()> {
     let processor = processor::here().ok_or("there are no machines for this processor")?;
-    let mut qemu = command(processor.qemu);
+    // A machine does not outlive whoever waits for it.
+    let mut qemu = command("setpriv");
+    qemu.args(["--pdeathsig", "KILL", processor.qemu]);
     qemu.args(["-accel", "tcg,thread=multi,tb-size=256", "-cpu", &model(processor), "-machine", "pc"]);
     qemu.args(["-smp", "2", "-m", "1G", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
     qemu.arg("-kernel").arg(&kernel.image).arg("-initrd").arg(initramfs);

@@ -4,7 +4,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
-use super::apt::{Result, Suite, cache, command, output};
+use super::apt::{Result, Suite, cache, command, output, workshop};
 use super::processor;
 
 /// What the initramfs loads and what lessons use; a module that is built in, or that a kernel does not have, is
@@ -87,7 +87,7 @@ fn make(series: &str, dir: &Path) -> Result<()> {
         packages = vec![split, image.replace("linux-image-", "linux-modules-")];
     }
     eprintln!("fetching Linux {series}: {}", packages.join(" "));
-    let workshop = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let workshop = workshop()?;
     let tree = workshop.path().join("tree");
     suite.unpack(&packages, &tree)?;
     Suite::open("trixie")?.unpack(&["busybox-static".into()], &tree)?;

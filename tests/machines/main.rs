@@ -36,13 +36,14 @@ use matrix::Matrix;
 use processor::Processor;
 
 /// What the machines are made with, and the package of Debian that has it.
-const TOOLS: [(&str, &str); 8] = [
+const TOOLS: [(&str, &str); 9] = [
     ("apt-get", "apt"),
     ("dpkg-deb", "dpkg"),
     ("mmdebstrap", "mmdebstrap"),
     ("mke2fs", "e2fsprogs"),
     ("modprobe", "kmod"),
     ("cpio", "cpio"),
+    ("setpriv", "util-linux"),
     ("xz", "xz-utils"),
     ("tar", "tar"),
 ];

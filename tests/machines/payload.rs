@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::apt::{Result, command, output};
+use super::apt::{self, Result, command, output};
 use super::common::GLASSBOX;
 use super::processor;
 
@@ -25,7 +25,7 @@ impl Payload {
     /// Put it together.
     pub(crate) fn pack() -> Result<Self> {
         let project = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let payload = Self { dir: tempfile::tempdir_in("/var/tmp").map_err(|error| error.to_string())? };
+        let payload = Self { dir: apt::workshop()? };
         let root = payload.dir.path().join("root");
         let programs = [vec![("glassbox".to_string(), GLASSBOX.into())], suites()?].concat();
         let fill = || -> std::io::Result<()> {

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::apt::{MIRROR, Result, cache, command, output};
+use super::apt::{MIRROR, Result, cache, command, output, workshop};
 
 const SUITE: &str = "trixie";
 
@@ -40,7 +40,7 @@ fn make(disk: &Path) -> Result<()> {
     eprintln!("making a Debian tree: {SUITE}");
     let cannot = |error: std::io::Error| error.to_string();
     // An ordinary user makes it as root of a user namespace, to whom only what is open to all is open.
-    let workshop = tempfile::tempdir_in("/var/tmp").map_err(cannot)?;
+    let workshop = workshop()?;
     let [image, tree, pack] = ["disk", "tree", "pack"].map(|name| workshop.path().join(name));
     fs::File::create(&image).and_then(|file| file.set_len(SIZE)).map_err(cannot)?;
     fs::create_dir(&tree).map_err(cannot)?;
