@@ -47,6 +47,8 @@ pub enum Body {
     Measure { what: String, value: String, source: String },
     /// An amount that is moving; each one replaces the one before with the same label.
     Gauge { label: String, value: u64, max: u64, unit: String },
+    /// Amounts of one kind that were measured, to be compared.
+    Chart { title: String, unit: String, source: String, bars: Vec<Bar> },
     /// What a program wrote.
     Output { program: String, text: String },
     /// A command for a second terminal, with the pids and paths of this very run.
@@ -125,6 +127,15 @@ pub struct Check {
     /// Whether what was seen differs from run to run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub varies: bool,
+}
+
+/// One of the amounts of a chart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Bar {
+    /// Of what.
+    pub what: String,
+    /// How much; `None` where what no two runs have in common is left out.
+    pub value: Option<f64>,
 }
 
 /// Where something is written down.

@@ -3,6 +3,7 @@
 //! [`Renderer`] lays an event out as lines of styled text; the terminal colours them, a pipe gets the bare
 //! text, and the book makes HTML of them. So all three show the same.
 
+mod chart;
 pub mod html;
 mod jsonl;
 mod line;

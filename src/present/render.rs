@@ -1,7 +1,7 @@
 //! From an event to lines.
 
 use super::line::{Line, Style, wrapped};
-use super::table;
+use super::{chart, table};
 use crate::event::{Body, Call, Check, Event, Source};
 
 /// Where the text of a lane begins.
@@ -111,6 +111,7 @@ impl Renderer {
                 return (Kind::Measure, measure(what, value, source, width));
             }
             Body::Gauge { label, value, max, unit } => vec![gauge(label, *value, *max, unit, width)],
+            Body::Chart { title, unit, source, bars } => chart::chart(title, unit, source, bars, width),
             Body::Output { program, text } => output(program, text, width),
             Body::TryIt { command, shows } => try_it(command, shows, width),
             Body::Why { text, sources } => why(text, sources, width),

@@ -11,7 +11,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::event::{self, Body, Event, Source};
+use crate::event::{self, Bar, Body, Event, Source};
 use crate::kernel::record;
 use crate::machine::Refusal;
 
@@ -127,6 +127,13 @@ impl Stage {
     /// Show an amount that is moving.
     pub fn gauge(&self, label: &str, value: u64, max: u64, unit: &str) {
         self.show(Body::Gauge { label: label.into(), value, max, unit: unit.into() });
+    }
+
+    /// Compare amounts that were measured, with a bar for each. `source` says how or where.
+    pub fn chart(&self, title: &str, unit: &str, source: &str, bars: &[(&str, f64)]) {
+        let bar = |(what, value): &(&str, f64)| Bar { what: what.to_string(), value: Some(*value) };
+        let bars = bars.iter().map(bar).collect();
+        self.show(Body::Chart { title: title.into(), unit: unit.into(), source: source.into(), bars });
     }
 
     /// Leave out a part that this machine cannot do: visible, and counted.

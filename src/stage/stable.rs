@@ -13,6 +13,9 @@ const VARIES: &str = "…";
 /// What nobody asked for: since Linux 6.6 an overlay shows these among the options of the mount.
 const OVERLAY_DEFAULTS: [&str; 3] = [",uuid=on", ",uuid=null", ",redirect_dir=nofollow"];
 
+/// What a tree of version 1 is called: its controllers, or `unified` for version 2 beside them.
+const V1_TREES: [&str; 7] = ["blkio", "cpu", "cpuset", "freezer", "memory", "pids", "unified"];
+
 /// Passes events on with what varies replaced.
 pub struct Stable<P> {
     next: P,
@@ -223,8 +226,7 @@ fn shorter_cgroup(before: &str) -> String {
     };
     let (head, path) = before.split_at(at + ROOT.len());
     let tree = path.split('/').next().unwrap_or_default();
-    let is_v1 =
-        ["memory", "pids", "freezer", "unified"].contains(&tree) || tree.split(',').any(|name| name == "cpu");
+    let is_v1 = tree.split(',').any(|name| V1_TREES.contains(&name));
     if path.contains(' ') {
         before.into()
     } else if is_v1 {
@@ -273,6 +275,7 @@ impl<P: Presenter> Presenter for Stable<P> {
                 *value = VARIES.into();
                 texts.push(source);
             }
+            Body::Chart { bars, .. } => bars.iter_mut().for_each(|bar| bar.value = None),
             Body::TryIt { command, .. } => texts.push(command),
             Body::Say { text } | Body::Output { text, .. } => texts.push(text),
             Body::Reveal { observed, .. } => texts.push(observed),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use glassbox::event::{Body, Call, Check, Event, Row, SCHEMA_VERSION, Source};
+use glassbox::event::{Bar, Body, Call, Check, Event, Row, SCHEMA_VERSION, Source};
 use serde_json::Value;
 
 fn text() -> String {
@@ -33,6 +33,7 @@ fn one_of_each() -> Vec<Body> {
     let check =
         Check { claim: text(), expected: text(), seen: text(), source: text(), passed: true, varies: true };
     let source = Source { name: text(), url: text() };
+    let bar = Bar { what: text(), value: Some(1.0) };
     vec![
         Body::Lesson { id: text(), title: text(), minutes: 1, steps: 1 },
         Body::Lane { name: text() },
@@ -45,6 +46,7 @@ fn one_of_each() -> Vec<Body> {
         Body::Check(check),
         Body::Measure { what: text(), value: text(), source: text() },
         Body::Gauge { label: text(), value: 1, max: 1, unit: text() },
+        Body::Chart { title: text(), unit: text(), source: text(), bars: vec![bar] },
         Body::Output { program: text(), text: text() },
         Body::TryIt { command: text(), shows: text() },
         Body::Why { text: text(), sources: vec![source] },
@@ -69,13 +71,14 @@ fn listed(body: &Body) -> usize {
         Body::Check(_) => 8,
         Body::Measure { .. } => 9,
         Body::Gauge { .. } => 10,
-        Body::Output { .. } => 11,
-        Body::TryIt { .. } => 12,
-        Body::Why { .. } => 13,
-        Body::Pause { .. } => 14,
-        Body::Skip { .. } => 15,
-        Body::Failed { .. } => 16,
-        Body::Finish { .. } => 17,
+        Body::Chart { .. } => 11,
+        Body::Output { .. } => 12,
+        Body::TryIt { .. } => 13,
+        Body::Why { .. } => 14,
+        Body::Pause { .. } => 15,
+        Body::Skip { .. } => 16,
+        Body::Failed { .. } => 17,
+        Body::Finish { .. } => 18,
     }
 }
 
