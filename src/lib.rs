@@ -1,7 +1,7 @@
 //! A container with glass walls.
 //!
 //! ```text
-//! cli ─▶ lessons ─▶ stage ─▶ lab ─▶ error ─▶ container ─▶ trace ─▶ machine ─▶ xray ─▶ probe ─▶ kernel
+//! cli ─▶ lessons ─▶ stage ─▶ lab ─▶ error ─▶ container ─▶ image ─▶ trace ─▶ machine ─▶ xray ─▶ probe ─▶ kernel
 //! ```
 //! Modules depend one way, from the left to the right. What a lesson shows is a stream of [`event`]s, which
 //! [`present`] lays out for the terminal, a pipe, a program, or the book.
@@ -13,6 +13,7 @@ pub mod cli;
 pub mod container;
 pub mod error;
 pub mod event;
+pub mod image;
 pub mod kernel;
 pub mod lab;
 #[path = "../lessons/mod.rs"]

@@ -22,6 +22,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("xray", &["kernel", "probe"]),
     ("machine", &["kernel", "probe"]),
     ("trace", &["kernel", "probe", "machine"]),
+    ("image", &[]),
     ("container", &["kernel", "probe", "machine"]),
     ("error", &["kernel", "probe", "machine", "container"]),
     ("lab", &["state", "kernel", "probe", "machine", "trace", "error"]),

@@ -1,0 +1,5 @@
+//! Images: what a container starts from, and where they are kept.
+
+mod config;
+
+pub use config::{Config, Execution};
