@@ -24,6 +24,7 @@ pub(super) const LESSON: Lesson = Lesson {
         Need::Namespace(Kind::Uts),
         Need::Namespace(Kind::Ipc),
         Need::Namespace(Kind::Pid),
+        Need::Proc,
     ],
     run,
     lab: lab::LAB,

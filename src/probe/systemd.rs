@@ -21,6 +21,7 @@ pub fn manager() -> Option<PathBuf> {
 pub fn manager_has(mount: &Path, controller: &str) -> bool {
     let uid = uid();
     let group = format!("user.slice/user-{uid}.slice/user@{uid}.service");
-    super::file(mount.join(group).join("cgroup.controllers"))
-        .is_ok_and(|controllers| controllers.text.split_whitespace().any(|name| name == controller))
+    // In version 2 the freezer is in every group, and no controller that is listed.
+    let has = |listed: &str| listed.split_whitespace().chain(["freezer"]).any(|name| name == controller);
+    super::file(mount.join(group).join("cgroup.controllers")).is_ok_and(|listed| has(&listed.text))
 }

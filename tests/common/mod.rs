@@ -60,11 +60,16 @@ pub(crate) fn skip(what: impl Display, why: impl Display) {
 /// Whether a program is there. In CI everything has to be there.
 pub(crate) fn has_tool(name: &str, what: impl Display) -> bool {
     let found = find_tool(name).is_some();
-    assert!(found || std::env::var_os("CI").is_none(), "{what}: {name} has to be installed in CI");
+    assert!(found || !is_ci(), "{what}: {name} has to be installed in CI");
     if !found {
         skip(what, format!("the program {name} is not on PATH"));
     }
     found
+}
+
+/// Whether this is CI, where nothing may be missing.
+pub(crate) fn is_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|ci| !ci.is_empty())
 }
 
 /// Where a program is.
@@ -94,30 +99,36 @@ pub(crate) fn lessons() -> Vec<&'static str> {
     glassbox::lessons::all().map(|lesson| lesson.id).collect()
 }
 
-/// What doctor says of each lesson: why it cannot run here, if it cannot.
-fn verdicts() -> &'static HashMap<String, Option<String>> {
-    static VERDICTS: OnceLock<HashMap<String, Option<String>>> = OnceLock::new();
+/// What doctor says of each lesson and of its lab: why it cannot run here, if it cannot.
+fn verdicts() -> &'static HashMap<String, [Option<String>; 2]> {
+    static VERDICTS: OnceLock<HashMap<String, [Option<String>; 2]>> = OnceLock::new();
     VERDICTS.get_or_init(|| {
         let doctor = Home::new().run(["doctor", "--format", "json"]);
         assert_eq!(doctor.code, Some(0), "{doctor}");
         let report: Value = serde_json::from_str(&doctor.out).expect("doctor writes JSON");
-        let verdict = |lesson: &Value| {
-            let why = (lesson["verdict"] == "cannot").then(|| text(&lesson["why"]));
-            (text(&lesson["lesson"]), why)
-        };
-        report["lessons"].as_array().unwrap().iter().map(verdict).collect()
+        let verdict = |of: &Value| (of["verdict"] == "cannot").then(|| text(&of["why"]));
+        let both = |lesson: &Value| (text(&lesson["lesson"]), [verdict(lesson), verdict(&lesson["lab"])]);
+        report["lessons"].as_array().unwrap().iter().map(both).collect()
     })
 }
 
 /// Whether a lesson can run here; says so if not.
 pub(crate) fn runs(lesson: &str, test: &str) -> bool {
-    match &verdicts()[lesson] {
-        None => true,
-        Some(why) => {
-            skip(format!("{test} of {lesson}"), why);
-            false
-        }
+    let [of_lesson, _] = &verdicts()[lesson];
+    is_possible(format!("{test} of {lesson}"), of_lesson.as_deref())
+}
+
+/// Whether its lab can be worked on here; says so if not.
+pub(crate) fn lab_runs(lesson: &str, test: &str) -> bool {
+    let [_, of_lab] = &verdicts()[lesson];
+    is_possible(format!("{test} of {lesson}"), of_lab.as_deref())
+}
+
+fn is_possible(what: String, refused: Option<&str>) -> bool {
+    if let Some(why) = refused {
+        skip(what, why);
     }
+    refused.is_none()
 }
 
 /// The text of a JSON string, and nothing for anything else.

@@ -62,9 +62,12 @@ fn outlives_the_terminal(lab: &'static str) {
     let (screen, keyboard) = terminal();
     let end = || Stdio::from(keyboard.try_clone().unwrap());
     let work = "$glassbox lab start $0 && $glassbox lab solve $0 --yes && echo done && read line";
-    let mut session = bench.home.command("setsid");
-    session.args(["--ctty", "--wait", "sh", "-c", work, lab]).env("glassbox", GLASSBOX);
-    let mut session = session.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
+    let mut session = {
+        // Gone before the terminal is read: it has ends of it, too.
+        let mut setsid = bench.home.command("setsid");
+        setsid.args(["--ctty", "--wait", "sh", "-c", work, lab]).env("glassbox", GLASSBOX);
+        setsid.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap()
+    };
     drop(keyboard);
     let mut shown = vec![];
     while !String::from_utf8_lossy(&shown).contains("done\r\n") {
@@ -194,7 +197,7 @@ fn list() {
         line(started[0])
     };
     assert_eq!(state(), "");
-    if !crate::common::runs("pid", "the states of a lab") {
+    if !crate::common::lab_runs("pid", "the states of a lab") {
         return;
     }
     bench.start();

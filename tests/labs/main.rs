@@ -94,7 +94,7 @@ fn main() -> ExitCode {
                 return;
             }
             trials.push(common::trial(what, move || {
-                if common::runs(lab, "lab") {
+                if common::lab_runs(lab, "lab") {
                     test();
                 }
             }));

@@ -17,6 +17,8 @@ pub(crate) struct Row {
     /// Parts of lessons that cannot run.
     pub(crate) parts: Vec<(String, Skip)>,
     pub(crate) failures: Vec<String>,
+    /// How long everything took.
+    pub(crate) seconds: u32,
 }
 
 impl Row {
@@ -26,18 +28,27 @@ impl Row {
     }
 }
 
-/// Read what a command of guest/cell.sh left.
+/// Read what a command of guest/cell.sh left. A kernel has its series for a name, because its release changes with
+/// every update.
 fn read(results: &Path, name: &str) -> Ran {
-    let file = |kind: &str| {
-        let bytes = fs::read(results.join(format!("{name}.{kind}"))).unwrap_or_default();
+    let text = |name: &str| {
+        let bytes = fs::read(results.join(name)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let release = text("release");
+    let release = release.trim();
+    let series = release.splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
+    let file = |kind: &str| {
+        let text = text(&format!("{name}.{kind}"));
+        if release.is_empty() { text } else { text.replace(release, &series) }
     };
     Ran { code: file("code").trim().parse().ok(), out: file("out"), err: file("err") }
 }
 
 pub(crate) fn judge(machine: &Machine, cell: &Cell, results: &Path) -> Row {
     let (doctor, learn) = (read(results, "doctor"), read(results, "learn"));
-    let mut row = Row::default();
+    let seconds = fs::read_to_string(results.join("seconds")).unwrap_or_default();
+    let mut row = Row { seconds: seconds.trim().parse().unwrap_or_default(), ..Row::default() };
     for (lesson, Outcome { failures, skips, passed }) in outcomes(&learn) {
         row.failures.extend(failures.iter().map(|failure| format!("{lesson}: {failure}")));
         let parts = skips.into_iter().map(|skip| (lesson.clone(), skip));

@@ -10,11 +10,15 @@ type Rows = [(&'static Machine, &'static Cell, Row)];
 /// A row for each cell.
 pub(crate) fn matrix(rows: &Rows) -> String {
     let width = rows.iter().map(|(machine, cell, _)| machine.cell_name(cell).len()).max().unwrap_or_default();
-    let mut text = format!("{:width$}  passed  skipped  failed\n", "");
+    let mut text = format!("{:width$}  passed  skipped  failed  seconds\n", "");
     for (machine, cell, row) in rows {
         let failed = usize::from(!row.failures.is_empty());
         let (passed, skipped) = (row.passed.len(), row.skipped.len());
-        text.push_str(&format!("{:width$}  {passed:6}  {skipped:7}  {failed:6}", machine.cell_name(cell)));
+        text.push_str(&format!(
+            "{:width$}  {passed:6}  {skipped:7}  {failed:6}  {:7}",
+            machine.cell_name(cell),
+            row.seconds
+        ));
         for (lesson, skip) in &row.skipped {
             text.push_str(&format!("\n{:width$}    {lesson}: {}", "", skip.why));
         }
@@ -56,7 +60,7 @@ fn what_works_where(rows: &Rows) -> String {
             None => lines.push((who, outcome, vec![machine.name])),
         }
     }
-    let mut text = String::from("| who | where | what does not work, and why |\n| --- | --- | --- |\n");
+    let mut text = String::from("| who | where | what is skipped, and why |\n| --- | --- | --- |\n");
     for (who, outcome, machines) in lines {
         text.push_str(&format!("| {who} | {} | {outcome} |\n", machines.join("; ")));
     }
@@ -67,20 +71,28 @@ fn short(who: Who) -> &'static str {
     if who == Who::Root { "root" } else { "user" }
 }
 
+/// The reason without what only whoever has that machine before him wants to know.
+fn in_short(why: &str) -> &str {
+    let end = [": ", " ("].iter().filter_map(|sign| why.find(sign)).min();
+    &why[..end.unwrap_or(why.len())]
+}
+
 /// What is left out, and why: lessons with the same reason together.
 fn outcome(row: &Row) -> String {
-    let mut reasons: Vec<(String, Vec<String>)> = vec![];
+    let mut reasons: Vec<(&str, Vec<String>)> = vec![];
     let whole = row.skipped.iter().map(|(lesson, skip)| (format!("`{lesson}`"), skip));
     let parts = row.parts.iter().map(|(lesson, skip)| (format!("in `{lesson}` {}", skip.what), skip));
     for (what, skip) in whole.chain(parts) {
-        match reasons.iter_mut().find(|(why, _)| *why == skip.why) {
+        let why = in_short(&skip.why);
+        match reasons.iter_mut().find(|(other, _)| *other == why) {
             Some((_, lessons)) => lessons.push(what),
-            None => reasons.push((skip.why.clone(), vec![what])),
+            None => reasons.push((why, vec![what])),
         }
     }
-    let say = |(why, what): (String, Vec<String>)| match row.passed.len() {
-        0 => format!("nothing works: {why}"),
+    let say = |(why, what): (&str, Vec<String>)| match row.passed.len() {
+        0 => format!("everything: {why}"),
         _ => format!("{}: {why}", what.join(", ")),
     };
-    reasons.into_iter().map(say).collect::<Vec<_>>().join("; ")
+    let said: Vec<String> = reasons.into_iter().map(say).collect();
+    if said.is_empty() { "nothing".into() } else { said.join("; ") }
 }

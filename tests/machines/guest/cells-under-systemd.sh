@@ -11,8 +11,8 @@ as() {
     shift
     case $who in
     root) env -i HOME=/root USER=root PATH="$PATH" LANG=C.UTF-8 "$@" ;;
-    login) runuser -l learner -c "$(quoted "$@")" ;;
-    delegated) runuser -l learner -c "exec systemd-run --user --scope --quiet -p Delegate=yes $(quoted "$@")" ;;
+    login) runuser -l learner -c "PATH=$PATH exec $(quoted "$@")" ;;
+    delegated) runuser -l learner -c "PATH=$PATH exec systemd-run --user --scope --quiet -p Delegate=yes $(quoted "$@")" ;;
     esac
 }
 quoted() { for word; do printf "'%s' " "$word"; done; }

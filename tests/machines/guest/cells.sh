@@ -23,10 +23,15 @@ cell() {
     results=/results/$slug
     mkdir $results
     [ "$who" = root ] || chown learner: $results
-    echo "<2>machine: $slug, $(cut -d. -f1 /proc/uptime) s" >/dev/kmsg
+    began=$(seconds)
+    echo "<2>machine: $slug, $began s" >/dev/kmsg
+    uname -r >$results/release
     "$3"
+    echo $(($(seconds) - began)) >$results/seconds
     leftovers | grep -vxFf /before >$results/leftovers || true
 }
+
+seconds() { cut -d. -f1 /proc/uptime; }
 
 # What is tried: for circumstances.sh to call.
 try() { as "$who" env CI="$ci" INSTA_UPDATE="$update" INSTA_WORKSPACE_ROOT="$project" INSTA_OUTPUT=none sh /payload/guest/cell.sh "$results" "$number" "$thorough" "$@"; }
