@@ -50,19 +50,25 @@ pub(crate) fn hold(rows: &Rows) {
 
 /// Machines on which the same holds share a line.
 fn what_works_where(rows: &Rows) -> String {
+    let everywhere = left_out_everywhere(rows);
     let mut lines: Vec<(String, String, Vec<&str>)> = vec![];
     for (machine, cell, row) in rows {
         let who = match cell.says {
             "" => cell.who.name().to_string(),
             says => format!("{}, {says}", short(cell.who)),
         };
-        let outcome = outcome(row);
+        let outcome = say(reasons(row).filter(|reason| !everywhere.contains(reason)), row.passed.is_empty());
         match lines.iter_mut().find(|(other, same, _)| *other == who && *same == outcome) {
             Some((.., machines)) => machines.push(machine.name),
             None => lines.push((who, outcome, vec![machine.name])),
         }
     }
-    let mut text = String::from("| who | where | what is skipped, and why |\n| --- | --- | --- |\n");
+    let mut text = String::new();
+    if !everywhere.is_empty() {
+        text =
+            format!("None of them has what some lessons want – {}.\n\n", say(everywhere.into_iter(), false));
+    }
+    text.push_str("| who | where | what is skipped, and why |\n| --- | --- | --- |\n");
     for (who, outcome, machines) in lines {
         text.push_str(&format!("| {who} | {} | {outcome} |\n", machines.join("; ")));
     }
@@ -79,22 +85,31 @@ fn in_short(why: &str) -> &str {
     &why[..end.unwrap_or(why.len())]
 }
 
-/// What is left out, and why: lessons with the same reason together.
-fn outcome(row: &Row) -> String {
-    let mut reasons: Vec<(&str, Vec<String>)> = vec![];
+/// A lesson, or a part of one, that is left out, and why.
+fn reasons(row: &Row) -> impl Iterator<Item = (String, &str)> {
     let whole = row.skipped.iter().map(|(lesson, skip)| (format!("`{lesson}`"), skip));
     let parts = row.parts.iter().map(|(lesson, skip)| (format!("in `{lesson}` {}", skip.what), skip));
-    for (what, skip) in whole.chain(parts) {
-        let why = in_short(&skip.why);
+    whole.chain(parts).map(|(what, skip)| (what, in_short(&skip.why)))
+}
+
+/// What is left out wherever anything works: these machines do not have it.
+fn left_out_everywhere(rows: &Rows) -> Vec<(String, &str)> {
+    let mut working = rows.iter().map(|(.., row)| row).filter(|row| !row.passed.is_empty());
+    let Some(first) = working.next() else { return vec![] };
+    let others: Vec<Vec<_>> = working.map(|row| reasons(row).collect()).collect();
+    reasons(first).filter(|reason| others.iter().all(|other| other.contains(reason))).collect()
+}
+
+/// Those with the same reason together.
+fn say<'a>(left_out: impl Iterator<Item = (String, &'a str)>, is_all: bool) -> String {
+    let mut reasons: Vec<(&str, Vec<String>)> = vec![];
+    for (what, why) in left_out {
         match reasons.iter_mut().find(|(other, _)| *other == why) {
-            Some((_, lessons)) => lessons.push(what),
+            Some((_, all)) => all.push(what),
             None => reasons.push((why, vec![what])),
         }
     }
-    let say = |(why, what): (&str, Vec<String>)| match row.passed.len() {
-        0 => format!("everything: {why}"),
-        _ => format!("{}: {why}", what.join(", ")),
-    };
-    let said: Vec<String> = reasons.into_iter().map(say).collect();
+    let what = |what: Vec<String>| if is_all { "everything".into() } else { what.join(", ") };
+    let said: Vec<String> = reasons.into_iter().map(|(why, all)| format!("{}: {why}", what(all))).collect();
     if said.is_empty() { "nothing".into() } else { said.join("; ") }
 }
