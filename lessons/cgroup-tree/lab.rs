@@ -9,7 +9,7 @@ use crate::kernel::process::{Clone3, set_name};
 use crate::lab::{Exam, Kind, Lab, Record, Setting, resident};
 use crate::machine::Need;
 use crate::probe::cgroup::{hierarchies, named};
-use crate::probe::process::{cgroup, comm, listed, status};
+use crate::probe::process::{self, cgroup};
 use crate::trace::{Ledger, Trace};
 
 pub(super) const LAB: Lab = Lab {
@@ -63,7 +63,7 @@ fn task(record: &Record) -> String {
 fn check(record: &Record, exam: &mut Exam) -> Result<()> {
     let (name, process) = (record.value("name"), record.value("process"));
     let path = PathBuf::from(record.value("path"));
-    let Some(pid) = find(process) else {
+    let Some(pid) = process::named(process) else {
         exam.claim(format!("{process} lives on"), false, "no process with this name", "/proc/*/comm")
             .mistake("it was ended: to move it would have been enough")
             .hints([
@@ -119,13 +119,6 @@ fn check_removed(path: &Path, exam: &mut Exam) {
     );
 }
 
-/// The process that is not to be harmed, while it lives.
-fn find(name: &str) -> Option<u64> {
-    let named = |pid: &u64| comm(pid).is_ok_and(|comm| comm.text == name);
-    let runs = |pid: &u64| status(pid, "State").is_ok_and(|state| !state.text.starts_with(['Z', 'X']));
-    listed().ok()?.into_iter().find(|pid| named(pid) && runs(pid))
-}
-
 fn solve(record: &Record, ledger: &Ledger) -> Result<Option<String>> {
     let name = record.value("name");
     let Some(group) = named(name, Controller::Pids)? else { return Ok(None) };
@@ -136,7 +129,7 @@ fn solve(record: &Record, ledger: &Ledger) -> Result<Option<String>> {
     if !beside.path(PIDS_PROCS)?.exists() {
         beside.create()?;
     }
-    if let Some(pid) = find(record.value("process")) {
+    if let Some(pid) = process::named(record.value("process")) {
         beside.add(Pid::from_raw(pid as i32))?;
     }
     for group in BELOW.map(|name| group.below(name)).iter().chain([&group]) {

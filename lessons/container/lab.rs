@@ -11,7 +11,7 @@ use crate::kernel::{Pid, fs, uts};
 use crate::lab::{Exam, Kind, Lab, Record, Setting, ask_inside, lasting, program};
 use crate::machine::{Machine, Mode, Need};
 use crate::probe;
-use crate::probe::process::{command_line, listed, namespace, status};
+use crate::probe::process::{namespace, running, status};
 use crate::trace::Ledger;
 
 pub(super) const LAB: Lab = Lab {
@@ -79,14 +79,8 @@ fn command(record: &Record) -> String {
     format!("sleep {}", record.value("seconds"))
 }
 
-/// The container's process, by the command line that nobody else has.
-fn find(record: &Record) -> Option<u64> {
-    let wanted = command(record);
-    listed().ok()?.into_iter().find(|pid| command_line(pid).is_ok_and(|line| line.text == wanted))
-}
-
 fn check(record: &Record, exam: &mut Exam) -> Result<()> {
-    let found = find(record);
+    let found = running(&command(record));
     let seen = found.map_or("no such process".into(), |pid| format!("process {pid}"));
     let flags = KINDS.map(|(_, flag)| flag).join(" ");
     let start = format!("{} {flags} --root={} sh", record.value("unshare"), record.value("root"));

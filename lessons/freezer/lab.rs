@@ -6,7 +6,7 @@ use crate::kernel::process::{Clone3, set_name};
 use crate::lab::{Exam, Kind, Lab, Record, Setting, resident};
 use crate::machine::Need;
 use crate::probe::cgroup::{control, frozen, hierarchies, named, stands_still};
-use crate::probe::process::{comm, listed, status};
+use crate::probe::process;
 use crate::probe::until;
 use crate::trace::{Ledger, Trace};
 
@@ -72,7 +72,7 @@ fn task(record: &Record) -> String {
 fn check(record: &Record, exam: &mut Exam) -> Result<()> {
     let process = record.value("process");
     let path = record.value("path");
-    let there = named(record.value("name"), Controller::Freezer)?.zip(find(process));
+    let there = named(record.value("name"), Controller::Freezer)?.zip(process::named(process));
     let Some((outer, pid)) = there else {
         exam.claim(format!("{process} lives"), false, "no process with this name", "/proc/*/comm")
             .mistake("it was ended: it should run again")
@@ -129,13 +129,6 @@ fn check_runs(groups: &[Group; 3], exam: &mut Exam) -> Result<()> {
         ways.join("; "),
     ]);
     Ok(())
-}
-
-/// The process that should run, while it is there.
-fn find(name: &str) -> Option<u64> {
-    let named = |pid: &u64| comm(pid).is_ok_and(|comm| comm.text == name);
-    let there = |pid: &u64| status(pid, "State").is_ok_and(|state| !state.text.starts_with(['Z', 'X']));
-    listed().ok()?.into_iter().find(|pid| named(pid) && there(pid))
 }
 
 fn solve(record: &Record, _: &Ledger) -> Result<Option<String>> {

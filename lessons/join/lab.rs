@@ -6,9 +6,7 @@ use crate::kernel::process::{Clone3, set_name};
 use crate::kernel::{Pid, uts};
 use crate::lab::{Exam, Kind, Lab, Record, Setting, lasting, program, resident};
 use crate::machine::Need;
-use crate::probe::process::{
-    command_line, listed, named, namespace, namespace_for_children, other_namespaces,
-};
+use crate::probe::process::{named, namespace, namespace_for_children, other_namespaces, running};
 use crate::trace::Ledger;
 
 pub(super) const LAB: Lab = Lab {
@@ -71,10 +69,7 @@ fn check(record: &Record, exam: &mut Exam) -> Result<()> {
         return Ok(());
     };
     let wanted = command(record);
-    let found = listed()
-        .unwrap_or_default()
-        .into_iter()
-        .find(|pid| command_line(pid).is_ok_and(|line| line.text == wanted));
+    let found = running(&wanted);
     let flags = KINDS.map(|(_, flag)| flag).join(" ");
     let way = format!("{} -t {container} {flags} {wanted}", record.value("nsenter"));
     let seen = found.map_or("no such process".into(), |pid| format!("process {pid}"));

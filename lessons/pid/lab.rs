@@ -45,7 +45,7 @@ fn task(record: &Record) -> String {
 }
 
 fn check(record: &Record, exam: &mut Exam) -> Result<()> {
-    let Some(pid) = find(record) else {
+    let Some(pid) = named(record.value("name")) else {
         exam.claim("the process is running", false, "no process with this name", "/proc/*/comm")
             .mistake("it was ended: `glassbox lab reset pid`, then start again")
             .hints(["the scene is gone", "start it again", "glassbox lab start pid"]);
@@ -76,11 +76,7 @@ fn check(record: &Record, exam: &mut Exam) -> Result<()> {
     Ok(())
 }
 
-fn find(record: &Record) -> Option<u64> {
-    named(record.value("name"))
-}
-
 fn solve(record: &Record, _: &Ledger) -> Result<Option<String>> {
-    let Some(pid) = find(record) else { return Ok(None) };
+    let Some(pid) = named(record.value("name")) else { return Ok(None) };
     Ok(status(pid, "NSpid")?.innermost().map(|number| number.to_string()))
 }

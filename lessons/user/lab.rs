@@ -6,7 +6,7 @@ use crate::kernel::namespace::Kind as Namespace;
 use crate::kernel::process::Clone3;
 use crate::lab::{Exam, Kind, Lab, Record, Setting, lasting, program};
 use crate::machine::Need;
-use crate::probe::process::{command_line, id_map, listed, namespace, status};
+use crate::probe::process::{id_map, namespace, running, status};
 use crate::trace::Ledger;
 
 pub(super) const LAB: Lab = Lab {
@@ -44,14 +44,8 @@ fn command(record: &Record) -> String {
     format!("sleep {}", record.value("seconds"))
 }
 
-/// The process, by the command line that nobody else has.
-fn find(record: &Record) -> Option<u64> {
-    let wanted = command(record);
-    listed().ok()?.into_iter().find(|pid| command_line(pid).is_ok_and(|line| line.text == wanted))
-}
-
 fn check(record: &Record, exam: &mut Exam) -> Result<()> {
-    let found = find(record);
+    let found = running(&command(record));
     let seen = found.map_or("no such process".into(), |pid| format!("process {pid}"));
     let start = format!("unshare --user {} &", command(record));
     exam.claim(format!("`{}` is running", command(record)), found.is_some(), seen, "/proc/*/cmdline")

@@ -8,7 +8,7 @@ use crate::kernel::uts::{setdomainname, sethostname};
 use crate::lab::{Exam, Kind, Lab, Record, Setting, ask_inside, lasting, program};
 use crate::machine::Need;
 use crate::probe::Reading;
-use crate::probe::process::{command_line, listed, namespace, other_namespaces};
+use crate::probe::process::{namespace, other_namespaces, running};
 use crate::probe::programs;
 use crate::probe::uts::{domain_name, host_name};
 use crate::trace::Ledger;
@@ -60,12 +60,6 @@ fn command(record: &Record) -> String {
     format!("sleep {}", record.value("seconds"))
 }
 
-/// The program, by the command line that nobody else has.
-fn find(record: &Record) -> Option<u64> {
-    let wanted = command(record);
-    listed().ok()?.into_iter().find(|pid| command_line(pid).is_ok_and(|line| line.text == wanted))
-}
-
 /// All of it in one line.
 fn way(record: &Record) -> String {
     let (name, domain) = (record.value("hostname"), record.value("domain"));
@@ -74,7 +68,7 @@ fn way(record: &Record) -> String {
 }
 
 fn check(record: &Record, exam: &mut Exam) -> Result<()> {
-    let found = find(record);
+    let found = running(&command(record));
     let seen = found.map_or("no such process".into(), |pid| format!("process {pid}"));
     exam.claim(format!("`{}` is running", command(record)), found.is_some(), seen, "/proc/*/cmdline")
         .mistake("start it, and leave it running in another terminal or with & at the end")

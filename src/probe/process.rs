@@ -195,6 +195,12 @@ pub fn command_line(who: impl Display) -> Result<Reading> {
     Ok(Reading { text, ..reading })
 }
 
+/// The process with this command line, if there is one: what has ended has none any more.
+pub fn running(command: &str) -> Option<u64> {
+    let runs = |pid: &u64| command_line(pid).is_ok_and(|line| line.text == command);
+    listed().ok()?.into_iter().find(runs)
+}
+
 /// When a process started, in clock ticks since boot: with its number, its identity.
 pub fn start_time(who: impl Display) -> Result<u64> {
     stat(&who, 22)

@@ -14,6 +14,19 @@ use crate::common::{Home, Ran, eventually, finish};
 /// What a student's shell finds: its processes are told by this variable, and ended with the bench.
 const STUDENT: &str = "GLASSBOX_TEST_STUDENT";
 
+/// What every student's shell knows.
+const TOOLS: &str = r#"
+    # The number of the process with this name; without one, with the name that was drawn.
+    process() { grep -lx "${1-$name}" /proc/[0-9]*/comm 2>/dev/null | sed 's,/proc/,,;s,/comm$,,'; }
+    # End a process, and wait until it is gone, or a zombie.
+    end() {
+        kill -KILL $1
+        await_end $1
+    }
+    await_end() {
+        for try in $(seq 600); do grep -qs 'State:.[RSDT]' /proc/$1/status || return 0; sleep 0.1; done
+    }"#;
+
 /// The exit code of a script that says on standard error why it cannot be done on this machine.
 const CANNOT: i32 = 77;
 
@@ -98,7 +111,7 @@ impl Bench {
     /// Returns what the script writes: the answer, where the lab asks a question. An `Err` says why this
     /// cannot be done here.
     pub(crate) fn student(&self, task: &str, script: &str) -> Result<String, String> {
-        let mut shell = self.home.script(&format!("set -eu\n{script}"));
+        let mut shell = self.home.script(&format!("set -eu\n{TOOLS}\n{script}"));
         shell.env(STUDENT, self.home.path());
         let task = task.split_whitespace().collect::<Vec<_>>().join(" ");
         shell.envs(self.values().into_iter().filter(|(_, value)| task.contains(value.as_str())));

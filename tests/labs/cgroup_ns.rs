@@ -7,7 +7,6 @@ pub(crate) const ATTEMPTS: Attempts = Attempts {
     tools: &["grep", "sed", "nsenter"],
     // Version 1 has a line for each tree, version 2 a single one.
     prelude: "
-        process() { grep -lx \"$process\" /proc/[0-9]*/comm 2>/dev/null | sed 's/comm$//'; }
         path() {
             sed -E 's/^[0-9]+:([^:]*,)?pids(,[^:]*)?:/!/' | sort | sed -n 's/^!//p; s/^0:://p' | head -n 1
         }",
@@ -26,13 +25,13 @@ pub(crate) const ATTEMPTS: Attempts = Attempts {
         },
         Wrong {
             what: "the name alone",
-            script: "path <$(process)cgroup | sed 's,.*/,,'",
+            script: "path </proc/$(process $process)/cgroup | sed 's,.*/,,'",
             claim: "the group that it is in",
             says: "that is the end of it: the whole path begins with /",
         },
         Wrong {
             what: "the directory",
-            script: "echo /sys/fs/cgroup$(path <$(process)cgroup)",
+            script: "echo /sys/fs/cgroup$(path </proc/$(process $process)/cgroup)",
             claim: "the group that it is in",
             says: "that is the directory; the path begins where the tree is mounted",
         },
@@ -44,10 +43,10 @@ pub(crate) const ATTEMPTS: Attempts = Attempts {
         },
     ],
     right: &[
-        Right { what: "read from outside", script: "path <$(process)cgroup" },
+        Right { what: "read from outside", script: "path </proc/$(process $process)/cgroup" },
         Right {
             what: "with a process of one's own left behind",
-            script: "sleep 100000 & path <$(process)cgroup",
+            script: "sleep 100000 & path </proc/$(process $process)/cgroup",
         },
     ],
     follow: None,

@@ -7,15 +7,14 @@ pub(crate) const ATTEMPTS: Attempts = Attempts {
     tools: &["grep", "sed", "seq"],
     prelude: "
         path=${path%/}
-        pid=$(grep -lx \"$process\" /proc/[0-9]*/comm 2>/dev/null | sed 's/[^0-9]//g')
+        pid=$(process $process)
         move() { mkdir -p $1; echo $pid > $1/cgroup.procs; }
         clear() { for below in $path/*/; do rmdir $below; done; }",
     wrong: &[
         Wrong {
             what: "the process was ended",
             script: "
-                kill -KILL $pid
-                for try in $(seq 600); do grep -q 'State:.[RSD]' /proc/$pid/status || break; sleep 0.1; done
+                end $pid
                 for try in $(seq 600); do
                     ( clear; rmdir $path ) 2> /dev/null || true; [ -e $path ] || break; sleep 0.1
                 done",

@@ -8,7 +8,7 @@ pub(crate) const ATTEMPTS: Attempts = Attempts {
     prelude: "
         path=${path%/}
         above=${path%/*} top=${above%/*}
-        pid=$(grep -lx \"$process\" /proc/[0-9]*/comm 2>/dev/null | sed 's/[^0-9]//g')
+        pid=$(process $process)
         if [ -e $path/freezer.state ]; then switch=freezer.state off=THAWED; else switch=cgroup.freeze off=0; fi
         thaw() { for group in $*; do echo $off > $group/$switch; done; }",
     wrong: &[
@@ -34,7 +34,7 @@ pub(crate) const ATTEMPTS: Attempts = Attempts {
             what: "it was ended",
             script: "
                 kill -KILL $pid; thaw $top $above $path
-                for try in $(seq 600); do grep -q 'State:.[RSD]' /proc/$pid/status || break; sleep 0.1; done",
+                await_end $pid",
             claim: "$process lives",
             says: "it was ended: it should run again",
         },

@@ -5,9 +5,7 @@ use crate::{Attempts, Right, Wrong};
 pub(crate) const ATTEMPTS: Attempts = Attempts {
     lab: "join",
     tools: &["grep", "sed", "seq", "nsenter", "unshare"],
-    prelude: "
-        process() { grep -lx \"$name\" /proc/[0-9]*/comm 2>/dev/null | sed 's/comm$//'; }
-        pid=$(basename $(process))",
+    prelude: "pid=$(process)",
     wrong: &[
         Wrong {
             what: "ended before the check",
@@ -44,9 +42,7 @@ pub(crate) const ATTEMPTS: Attempts = Attempts {
         },
         Wrong {
             what: "the container was ended",
-            script: "
-                kill -KILL $pid
-                for try in $(seq 600); do grep -q 'State:.[RSD]' /proc/$pid/status || break; sleep 0.1; done",
+            script: "end $pid",
             claim: "the container is running",
             says: "it was ended: `glassbox lab reset join`, then start again",
         },

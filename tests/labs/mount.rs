@@ -7,7 +7,7 @@ pub(crate) const ATTEMPTS: Attempts = Attempts {
     tools: &["nsenter", "unshare", "mount", "umount", "grep", "sed", "seq"],
     prelude: "
         inside() { $enter -euc \"$1\"; }
-        pid=$(grep -lx \"$host\" /proc/[0-9]*/comm 2>/dev/null | sed 's,/proc/,,;s,/comm$,,')
+        pid=$(process $host)
         outside() { $(echo \"$enter\" | sed \"s/-t [0-9]*/-t $pid/\") -euc \"$1\"; }",
     wrong: &[
         Wrong {
@@ -60,9 +60,7 @@ pub(crate) const ATTEMPTS: Attempts = Attempts {
         },
         Wrong {
             what: "the host ended",
-            script: "
-                kill -KILL $pid
-                for try in $(seq 600); do grep -q 'State:.[RSD]' /proc/$pid/status || break; sleep 0.1; done",
+            script: "end $pid",
             claim: "the host is running",
             says: "it was ended: `glassbox lab reset mount`, then start again",
         },

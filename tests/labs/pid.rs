@@ -5,13 +5,11 @@ use crate::{Attempts, Right, Wrong};
 pub(crate) const ATTEMPTS: Attempts = Attempts {
     lab: "pid",
     tools: &["grep", "sed", "seq"],
-    prelude: "
-        process() { grep -lx \"$name\" /proc/[0-9]*/comm 2>/dev/null | sed 's/comm$//'; }
-        numbers() { sed -n 's/^NSpid:[[:space:]]*//p' \"$(process)status\"; }",
+    prelude: "numbers() { sed -n 's/^NSpid:[[:space:]]*//p' /proc/$(process)/status; }",
     wrong: &[
         Wrong {
             what: "the number on the host",
-            script: "basename $(process)",
+            script: "process",
             claim: "its number in the innermost namespace",
             says: "that is its number on the host",
         },
@@ -35,10 +33,7 @@ pub(crate) const ATTEMPTS: Attempts = Attempts {
         },
         Wrong {
             what: "it was ended",
-            script: "
-                it=$(process)
-                kill -KILL $(basename $it)
-                for try in $(seq 600); do grep -q 'State:.[RSD]' \"${it}status\" || break; sleep 0.1; done",
+            script: "end $(process)",
             claim: "the process is running",
             says: "it was ended: `glassbox lab reset pid`, then start again",
         },
@@ -47,8 +42,8 @@ pub(crate) const ATTEMPTS: Attempts = Attempts {
             // The kernel ends what is in it one after the other.
             script: "
                 it=$(process)
-                kill -KILL $(sed -n 's/^PPid:[[:space:]]*//p' \"${it}status\")
-                for try in $(seq 600); do [ -e \"${it}status\" ] || break; sleep 0.1; done",
+                kill -KILL $(sed -n 's/^PPid:[[:space:]]*//p' /proc/$it/status)
+                await_end $it",
             claim: "the process is running",
             says: "it was ended: `glassbox lab reset pid`, then start again",
         },

@@ -6,10 +6,9 @@ pub(crate) const ATTEMPTS: Attempts = Attempts {
     lab: "process",
     tools: &["grep", "sed", "seq", "readlink"],
     prelude: "
-        process() { grep -lx \"$name\" /proc/[0-9]*/comm 2>/dev/null | sed 's/comm$//'; }
         kinds() {
             for kind in uts ipc net pid; do
-                if [ \"$(readlink \"$(process)ns/$kind\")\" = \"$(readlink /proc/self/ns/$kind)\" ]; then
+                if [ \"$(readlink /proc/$(process)/ns/$kind)\" = \"$(readlink /proc/self/ns/$kind)\" ]; then
                     [ $1 = shared ] && echo $kind
                 else
                     [ $1 = own ] && echo $kind
@@ -50,10 +49,7 @@ pub(crate) const ATTEMPTS: Attempts = Attempts {
         },
         Wrong {
             what: "it was ended",
-            script: "
-                it=$(process)
-                kill -KILL $(basename $it)
-                for try in $(seq 600); do grep -q 'State:.[RSD]' \"${it}status\" || break; sleep 0.1; done",
+            script: "end $(process)",
             claim: "the process is running",
             says: "it was ended: `glassbox lab reset process`, then start again",
         },

@@ -5,9 +5,7 @@ use crate::{Attempts, Right, Wrong};
 pub(crate) const ATTEMPTS: Attempts = Attempts {
     lab: "time",
     tools: &["grep", "sed", "seq", "nsenter"],
-    prelude: "
-        process() { grep -lx \"$name\" /proc/[0-9]*/comm 2>/dev/null | sed 's/comm$//'; }
-        offset() { sed -n \"s/^$1 *\\([0-9]*\\).*/\\1/p\" \"$(process)timens_offsets\"; }",
+    prelude: "offset() { sed -n \"s/^$1 *\\([0-9]*\\).*/\\1/p\" /proc/$(process)/timens_offsets; }",
     wrong: &[
         Wrong {
             what: "the monotonic clock",
@@ -47,10 +45,7 @@ pub(crate) const ATTEMPTS: Attempts = Attempts {
         },
         Wrong {
             what: "it was ended",
-            script: "
-                it=$(process)
-                kill -KILL $(basename $it)
-                for try in $(seq 600); do grep -q 'State:.[RSD]' \"${it}status\" || break; sleep 0.1; done",
+            script: "end $(process)",
             claim: "the process is running",
             says: "it was ended: `glassbox lab reset time`, then start again",
         },
@@ -63,7 +58,7 @@ pub(crate) const ATTEMPTS: Attempts = Attempts {
                 user='-U --preserve-credentials'
                 [ \"$(id -u)\" != 0 ] || user=''
                 up=$(sed 's/[.].*//' /proc/uptime)
-                inside=$(nsenter -t $(basename $(process)) $user -T sed 's/[.].*//' /proc/uptime)
+                inside=$(nsenter -t $(process) $user -T sed 's/[.].*//' /proc/uptime)
                 echo $(((inside - up) / 86400))",
         },
     ],
