@@ -2,7 +2,7 @@
 
 use libtest_mimic::Trial;
 
-use crate::common::{Home, runs, trial};
+use crate::common::{GLASSBOX, Home, finish, has_tool, runs, trial};
 use crate::lesson::kept;
 use crate::screen::{CURSOR, ENTER, PROMPT, Screen};
 
@@ -10,6 +10,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
         trial("a damaged progress file is set aside", damaged),
         trial("unknown fields of a progress file are no damage", unknown_fields),
+        trial("a writer that was killed leaves nothing for long", killed_while_writing),
     ];
     if runs("pid", "progress") {
         trials.push(trial("progress is kept after each step", each_step));
@@ -74,4 +75,40 @@ fn unknown_fields() {
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{ran}");
     assert!(ran.out.contains("1 of"), "{ran}");
     assert_eq!(files(&home), ["progress.json"]);
+}
+
+/// Kill it when the new file is whole, and has not taken the place of the old one yet.
+fn kill_while_writing(home: &Home) {
+    let mut strace = home.command("strace");
+    strace.args(["-f", "-o", "/dev/null", "-e", "trace=rename,renameat,renameat2"]);
+    strace.args(["-e", "inject=rename,renameat,renameat2:signal=SIGKILL:error=EIO"]);
+    finish(strace.args([GLASSBOX, "progress", "--reset"]));
+    let left = files(home);
+    assert!(left.iter().any(|name| name.starts_with("progress.new-")), "it was killed in between: {left:?}");
+}
+
+fn killed_while_writing() {
+    if !has_tool("strace", "a writer that was killed") {
+        return;
+    }
+    let home = Home::new();
+    const KEPT: &str = r#"{"lessons": {"pid": {"step": 4}}}"#;
+    keep(&home, KEPT);
+    kill_while_writing(&home);
+    assert_eq!(std::fs::read_to_string(home.state().join("progress.json")).unwrap(), KEPT);
+    // Somebody who is still writing is not disturbed.
+    let busy = format!("progress.new-{}", std::process::id());
+    std::fs::write(home.state().join(&busy), "").unwrap();
+    let swept = home.run(["sweep"]);
+    assert_eq!(
+        (swept.code, swept.out.as_str()),
+        (Some(0), "removed 1 file that was never finished\n"),
+        "{swept}"
+    );
+    assert_eq!(files(&home), ["progress.json", &busy]);
+    assert_eq!(home.run(["sweep"]).out, "nothing was left\n");
+
+    kill_while_writing(&home);
+    let written = home.run(["progress", "--reset"]);
+    assert_eq!((written.code, files(&home)), (Some(0), vec!["progress.json".into(), busy]), "{written}");
 }
