@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 
 use super::audience::Nobody;
-use super::lesson::{cannot, give, learn, runs, skip};
+use super::lesson::{cannot, give, learn, runs, skip, where_to_begin};
 use super::problem::{Problem, note, state_directory, unwritable};
 use super::scope::Scope;
 use super::{Outcome, keys};
@@ -20,10 +20,13 @@ use crate::stage::{Ended, Fault, Left, Lesson, Options, Presenter, stable::Stabl
 pub(super) const EXAMPLES: &str = "\
 Examples:
   glassbox learn                            go on where you left off
-  glassbox learn pid                        one lesson
+  glassbox learn pid                        one lesson; asks if you left it in the middle
   glassbox learn pid --from 3               from its third step
   glassbox learn --all --auto               every lesson, no questions
   glassbox learn pid --auto --format jsonl  every event, for a program
+
+A later step may stand on what an earlier one has made. So whoever begins in the middle has the steps
+before it performed as well, only without seeing them.
 
 After a login with ssh an ordinary user may set no limits. Where systemd runs, a lesson that sets some
 goes on in a scope of the user's service manager, as `systemd-run --user --scope -p Delegate=yes` makes
@@ -111,7 +114,10 @@ pub(super) fn run(args: &Args, scope: &Scope) -> Outcome {
             Err(_) if args.regardless => rehearse(lesson, machine.likely_mode(), &state, args)?,
             Err(refusal) if asked_for_this_one => return Err(cannot(lesson, &refusal)),
             Err(refusal) => skip(lesson, &refusal, args.presenter().as_mut())?,
-            Ok(mode) if interactive => learn(lesson, mode, &state, begin_at(args, lesson, &state)?)?,
+            Ok(mode) if interactive => match begin_at(args, lesson, &state)? {
+                Some(from) => learn(lesson, mode, &state, from)?,
+                None => break,
+            },
             Ok(mode) => rehearse(lesson, mode, &state, args)?,
         };
         tally.count(&ended);
@@ -137,11 +143,15 @@ fn rehearse(lesson: &'static Lesson, mode: Mode, state: &Path, args: &Args) -> R
     give(lesson, &options, args.presenter().as_mut(), &mut nobody)
 }
 
-/// The step to begin with: where the learner left off, if he only says that he wants to go on.
-fn begin_at(args: &Args, lesson: &Lesson, state: &Path) -> Result<usize, Problem> {
+/// The step to begin with: where the learner left off, if he only says that he wants to go on. If he names a
+/// lesson that he left in the middle, he is asked.
+fn begin_at(args: &Args, lesson: &Lesson, state: &Path) -> Result<Option<usize>, Problem> {
+    if args.from.is_some() {
+        return Ok(args.from);
+    }
+    let place = progress(state)?.lesson(lesson.id).step;
     let goes_on = args.lessons.is_empty() && !args.all;
-    let place = if goes_on { progress(state)?.lesson(lesson.id).step } else { 1 };
-    Ok(args.from.unwrap_or(place).clamp(1, lesson.steps))
+    if goes_on { Ok(Some(place.clamp(1, lesson.steps))) } else { where_to_begin(lesson, place) }
 }
 
 fn chosen(args: &Args, state: &Path) -> Result<Vec<&'static Lesson>, Problem> {

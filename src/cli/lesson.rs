@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::audience::Learner;
+use super::keys;
 use super::learn::progress;
 use super::problem::{Problem, unwritable};
 use crate::event::{Body, Event, SCHEMA_VERSION};
@@ -24,8 +25,13 @@ pub(super) fn give(
     presenter: &mut dyn Presenter,
     audience: &mut dyn Audience,
 ) -> Result<Ended, Problem> {
-    interrupt::guard().map_err(|errno| Problem::system("cannot handle signals", errno))?;
+    guard()?;
     perform(lesson, options, presenter, audience).map_err(Problem::from)
+}
+
+/// From here on the terminal is given back as it was, whatever ends us.
+pub(super) fn guard() -> Result<(), Problem> {
+    interrupt::guard().map_err(|errno| Problem::system("cannot handle signals", errno))
 }
 
 /// Tell, in the stream of events, that a lesson cannot run here.
@@ -74,6 +80,19 @@ impl Presenter for Bookmark<'_> {
     }
 }
 
+/// The step to begin with. A lesson that was left in the middle can be gone on with; `None` if the learner would
+/// rather do neither.
+pub(super) fn where_to_begin(lesson: &Lesson, step: usize) -> Result<Option<usize>, Problem> {
+    if step <= 1 || step > lesson.steps {
+        return Ok(Some(1));
+    }
+    guard()?;
+    let items = [format!("go on with step {step} of {}", lesson.steps), "begin again".to_string()];
+    let asked = keys::choose("You have been here before", &items, 0);
+    let chosen = asked.map_err(|error| Problem::failed("cannot show the menu", error, "glassbox learn"))?;
+    Ok(chosen.map(|index| if index == 0 { step } else { 1 }))
+}
+
 /// Do a lesson with the learner, again from its start as often as he wants.
 pub(super) fn learn(
     lesson: &'static Lesson,
@@ -88,6 +107,14 @@ pub(super) fn learn(
         let (terminal, progress) = (Terminal::new(), progress(state)?);
         let mut bookmark = Bookmark { terminal, lesson, progress, state, unkept: None };
         writeln!(io::stdout())?;
+        match from_step {
+            1 => {}
+            2 => writeln!(io::stdout(), " step 1 is done again first, without being shown\n")?,
+            _ => {
+                let last = from_step - 1;
+                writeln!(io::stdout(), " steps 1 to {last} are done again first, without being shown\n")?;
+            }
+        }
         let ended = give(lesson, &options, &mut bookmark, &mut Learner);
         let ended = ended.map_err(|problem| bookmark.unkept.take().unwrap_or(problem))?;
         if ended.left == Some(Left::Restart) {

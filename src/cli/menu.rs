@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use colored::Colorize;
 
 use super::learn::progress;
-use super::lesson::{cannot, learn};
+use super::lesson::{cannot, guard, learn, where_to_begin};
 use super::problem::{Problem, state_directory};
 use super::scope::Scope;
 use super::{Outcome, keys, list};
 use crate::lessons;
 use crate::machine::{Machine, Mode, Refusal};
 use crate::present::Terminal;
-use crate::stage::{Lesson, interrupt};
+use crate::stage::Lesson;
 
 /// A line of the menu.
 struct Entry {
@@ -27,7 +27,7 @@ pub(super) fn run(scope: &Scope) -> Outcome {
         return list::run();
     }
     scope.enter(lessons::all());
-    interrupt::guard().map_err(|errno| Problem::system("cannot handle signals", errno))?;
+    guard()?;
     let machine = Machine::examine();
     let entries: Vec<Entry> = lessons::PARTS
         .iter()
@@ -49,10 +49,10 @@ pub(super) fn run(scope: &Scope) -> Outcome {
             return Ok(ExitCode::SUCCESS);
         };
         let told = match ready {
-            Ok(mode) => {
-                let from = where_to_begin(lesson, progress.lesson(lesson.id).step)?;
-                learn(lesson, *mode, &state, from).map(drop)
-            }
+            Ok(mode) => match where_to_begin(lesson, progress.lesson(lesson.id).step)? {
+                Some(from) => learn(lesson, *mode, &state, from).map(drop),
+                None => continue,
+            },
             Err(refusal) => Err(cannot(lesson, refusal)),
         };
         // One lesson that cannot run here does not end the menu.
@@ -86,15 +86,4 @@ impl Entry {
         let fitting = if full.chars().count() <= room { full } else { line };
         fitting.chars().take(room).collect::<String>().trim_end().to_string()
     }
-}
-
-/// A lesson that was left in the middle can be gone on with.
-fn where_to_begin(lesson: &Lesson, step: usize) -> Result<usize, Problem> {
-    if step <= 1 || step > lesson.steps {
-        return Ok(1);
-    }
-    let items = [format!("go on with step {step} of {}", lesson.steps), "begin again".to_string()];
-    let asked = keys::choose("You have been here before", &items, 0);
-    let chosen = asked.map_err(|error| Problem::failed("cannot show the menu", error, "glassbox learn"))?;
-    Ok(if chosen == Some(0) { step } else { 1 })
 }

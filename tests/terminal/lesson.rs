@@ -4,7 +4,7 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 
 use crate::common::{Home, runs, trial};
-use crate::screen::{CTRL_C, ENTER, PROMPT, Screen};
+use crate::screen::{CTRL_C, CURSOR, ENTER, ESCAPE, PROMPT, Screen};
 
 /// In the order in which the lesson `pid` asks: how far down the menu the truth is.
 const TRUTHS: [usize; 6] = [0, 0, 0, 2, 0, 0];
@@ -16,7 +16,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     if !runs("pid", "the interactive run") {
         return vec![];
     }
-    let cases: [Case; 8] = [
+    let cases: [Case; 9] = [
         ("predict right", predict_right),
         ("predict wrong", predict_wrong),
         ("why", why),
@@ -24,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("shell inside", shell_inside),
         ("quit", quit),
         ("resume", resume),
+        ("asked to resume", asked_to_resume),
         ("to the end", to_the_end),
     ];
     let at = |(name, case): Case| {
@@ -147,6 +148,40 @@ fn resume(columns: u16) {
     assert!(!screen.raw().contains("step 2 of 6"), "the steps before are not shown:\n{}", screen.text());
     assert_eq!(kept(&home)["step"], 3);
     screen.press("q");
+    screen.ends_with(0, &home);
+}
+
+/// Whoever has been here before is asked where to begin, and may leave it at that.
+fn asked_to_resume(columns: u16) {
+    let home = Home::new();
+    let mut screen = pid(&home, columns);
+    screen.choose(0);
+    screen.at_prompt(ENTER);
+    screen.choose(0);
+    screen.at_prompt("q");
+    screen.ends_with(0, &home);
+    let mut screen = pid(&home, columns);
+    screen.wait_for("You have been here before");
+    screen.wait_for(CURSOR);
+    screen.press(ESCAPE);
+    screen.ends_with(0, &home);
+    assert!(!screen.raw().contains("step 1 of"), "{}", screen.text());
+    assert_eq!(kept(&home)["step"], 2, "the place is kept");
+    let mut screen = pid(&home, columns);
+    screen.wait_for("You have been here before");
+    screen.choose(0);
+    screen.wait_for("step 1 is done again first");
+    screen.choose(0);
+    screen.wait_for(PROMPT);
+    assert!(screen.raw().contains("step 2 of") && !screen.raw().contains("step 1 of"), "{}", screen.text());
+    screen.press("q");
+    screen.ends_with(0, &home);
+    let mut screen = pid(&home, columns);
+    screen.wait_for("You have been here before");
+    screen.choose(1);
+    screen.wait_for("step 1 of");
+    screen.choose(0);
+    screen.at_prompt("q");
     screen.ends_with(0, &home);
 }
 
