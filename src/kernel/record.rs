@@ -139,9 +139,23 @@ pub(super) fn quoted(text: impl Display) -> String {
     const LONG: usize = 400;
     let text = text.to_string();
     match text.char_indices().nth(LONG) {
-        Some((end, _)) => format!("{:?}...", &text[..end]),
-        None => format!("{text:?}"),
+        Some((end, _)) => format!("\"{}\"...", escaped(&text[..end])),
+        None => format!("\"{}\"", escaped(&text)),
     }
+}
+
+/// As in C, where a digit after `\0` would belong to it.
+fn escaped(text: &str) -> String {
+    let mut signs = text.chars().peekable();
+    let mut out = String::new();
+    while let Some(sign) = signs.next() {
+        match sign {
+            '\0' if signs.peek().is_some_and(char::is_ascii_digit) => out.push_str("\\000"),
+            '\'' => out.push(sign),
+            _ => out.extend(sign.escape_debug()),
+        }
+    }
+    out
 }
 
 /// A set of flags as `A|B`, and `0` for the empty set.

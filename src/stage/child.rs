@@ -1,8 +1,7 @@
 //! Child processes of a lesson, each a lane of its own.
 
-use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -185,55 +184,5 @@ impl Child {
             Ended::Exited(0) => Ok(()),
             ended => Err(Error::Lane { lane, ended }),
         }
-    }
-}
-
-/// A program that a child is going to become, with its standard input and output in the maker's hands.
-pub struct Program {
-    input: (OwnedFd, File),
-    output: (File, OwnedFd),
-}
-
-impl Program {
-    /// Make the pipes; to be called before the child is made.
-    pub fn pipes() -> Result<Self> {
-        let pipe =
-            || doing("making a pipe", nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(Into::into));
-        let (theirs, ours) = pipe()?;
-        let input = (theirs, File::from(ours));
-        let (ours, theirs) = pipe()?;
-        Ok(Self { input, output: (File::from(ours), theirs) })
-    }
-
-    /// In the child: `execve(2)` with the pipes as standard input, output and error.
-    pub fn execve(&self, program: &str, argv: &[&str], env: &[&str]) -> Result<()> {
-        let redirect = || -> io::Result<()> {
-            nix::unistd::dup2_stdin(&self.input.0)?;
-            nix::unistd::dup2_stdout(&self.output.1)?;
-            nix::unistd::dup2_stderr(&self.output.1)?;
-            Ok(())
-        };
-        doing("redirecting standard input and output", redirect())?;
-        Err(process::execve(program, argv, env).into())
-    }
-
-    /// In the maker, to a shell: type a line, and read what it answers.
-    pub fn type_in(&mut self, line: &str) -> Result<String> {
-        const END: &str = "glassbox-end-of-answer";
-        let mut answer = Vec::new();
-        let mut talk = || -> io::Result<()> {
-            writeln!(self.input.1, "{line}\necho {END}")?;
-            let mut buffer = [0; 8192];
-            while !String::from_utf8_lossy(&answer).contains(END) {
-                match self.output.0.read(&mut buffer)? {
-                    0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                    length => answer.extend_from_slice(&buffer[..length]),
-                }
-            }
-            Ok(())
-        };
-        doing(format!("typing {line:?} into the shell"), talk())?;
-        let text = String::from_utf8_lossy(&answer);
-        Ok(text.split(END).next().unwrap_or_default().trim_end().to_string())
     }
 }
