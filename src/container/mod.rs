@@ -5,6 +5,7 @@
 
 pub mod devices;
 pub mod image;
+pub mod initramfs;
 mod libraries;
 pub mod masks;
 pub mod profile;

@@ -22,11 +22,67 @@ pub struct Architecture {
     pub clone3: u32,
     /// Every system call that it has: number and name, in order.
     pub calls: fn() -> Vec<(u32, &'static str)>,
+    /// A virtual machine of this architecture.
+    pub machine: Machine,
 }
+
+/// What a virtual machine of an architecture is made with.
+pub struct Machine {
+    /// The program of QEMU.
+    pub qemu: &'static str,
+    /// The package of Debian that has it.
+    pub package: &'static str,
+    /// The one of Debian with a kernel.
+    pub kernel: &'static str,
+    /// QEMU's name of the board.
+    pub board: &'static str,
+    /// QEMU's name of the processor, with all that it can do.
+    pub processor: &'static str,
+    /// The first serial port, as the guest's kernel calls it.
+    pub console: &'static str,
+    /// Parameters that the guest's kernel wants.
+    pub parameters: &'static str,
+    /// What `/proc/cpuinfo` says of a processor that can run guests by itself: one of these words, if there are any.
+    pub hardware: &'static [&'static str],
+}
+
+const X86_64_MACHINE: Machine = Machine {
+    qemu: "qemu-system-x86_64",
+    package: "qemu-system-x86",
+    kernel: "linux-image-amd64",
+    board: "q35",
+    processor: "max",
+    console: "ttyS0",
+    // The number of cmpxchg16b: QEMU before 9 sets wrong flags after it, and a kernel that uses it crashes at random.
+    parameters: "clearcpuid=141",
+    hardware: &["vmx", "svm"],
+};
+
+const AARCH64_MACHINE: Machine = Machine {
+    qemu: "qemu-system-aarch64",
+    package: "qemu-system-arm",
+    kernel: "linux-image-arm64",
+    board: "virt",
+    processor: "max",
+    console: "ttyAMA0",
+    parameters: "",
+    hardware: &[],
+};
+
+const RISCV64_MACHINE: Machine = Machine {
+    qemu: "qemu-system-riscv64",
+    package: "qemu-system-riscv",
+    kernel: "linux-image-riscv64",
+    board: "virt",
+    processor: "rv64",
+    console: "ttyS0",
+    parameters: "",
+    hardware: &[],
+};
 
 /// With the table that the crate `syscalls` has for it.
 macro_rules! architecture {
-    ($name:ident, $audit:literal) => {{
+    ($name:ident, $audit:literal, $machine:ident) => {{
         use syscalls::$name::Sysno;
         Architecture {
             name: stringify!($name),
@@ -37,13 +93,14 @@ macro_rules! architecture {
                 let numbers = 0..=Sysno::last() as u32;
                 numbers.filter_map(|number| Some((number, Sysno::new(number as usize)?.name()))).collect()
             },
+            machine: $machine,
         }
     }};
 }
 
-const X86_64: Architecture = architecture!(x86_64, 0xC000_003E);
-const AARCH64: Architecture = architecture!(aarch64, 0xC000_00B7);
-const RISCV64: Architecture = architecture!(riscv64, 0xC000_00F3);
+const X86_64: Architecture = architecture!(x86_64, 0xC000_003E, X86_64_MACHINE);
+const AARCH64: Architecture = architecture!(aarch64, 0xC000_00B7, AARCH64_MACHINE);
+const RISCV64: Architecture = architecture!(riscv64, 0xC000_00F3, RISCV64_MACHINE);
 
 /// All that glassbox runs on.
 pub const ALL: [Architecture; 3] = [X86_64, AARCH64, RISCV64];

@@ -11,8 +11,8 @@ use crate::kernel::mount::{Flags, bind, mount};
 use crate::kernel::namespace::{Kind, unshare};
 use crate::kernel::seccomp::Filter;
 use crate::kernel::{self, fs, net, process, uts};
-use crate::probe::around;
 use crate::probe::programs::find;
+use crate::probe::{around, kernel_image};
 
 /// Something that a lesson cannot do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub enum Need {
     Seccomp,
     /// A program.
     Program(&'static str),
+    /// A kernel to boot a virtual machine with, which this user can read.
+    KernelImage,
 }
 
 impl fmt::Display for Need {
@@ -53,6 +55,7 @@ impl fmt::Display for Need {
             Need::RootlessOverlay => f.write_str("overlayfs in a user namespace"),
             Need::Seccomp => f.write_str("seccomp filters"),
             Need::Program(name) => write!(f, "the program {name}"),
+            Need::KernelImage => f.write_str("a kernel image"),
         }
     }
 }
@@ -105,6 +108,7 @@ impl Need {
             Need::Kernel(major, minor) => return Err(explain(Attempt::version(major, minor))),
             Need::Program(name) if find(name).is_some() => return Ok(()),
             Need::Program(name) => return Err(explain(Attempt::program(name))),
+            Need::KernelImage => return readable_kernel(mode),
             Need::Controller(controller) => return usable(machine, controller),
             Need::ControllerForAPart(_) => return Ok(()),
             Need::Namespace(kind) => trial::attempt(|| {
@@ -150,6 +154,16 @@ fn mount_overlay(mode: Mode) -> kernel::Result<()> {
     mode.enter()?;
     ["lower", "upper", "work", "merged"].iter().try_for_each(fs::mkdir)?;
     mount("overlay", "merged", "overlay", Flags::empty(), "lowerdir=lower,upperdir=upper,workdir=work")
+}
+
+/// As a lesson opens it, which has a `/tmp` of its own.
+fn readable_kernel(mode: Mode) -> Result<(), Refusal> {
+    let image = kernel_image::path();
+    let opened = trial::attempt(|| {
+        mode.enter()?;
+        fs::open(&image).map(drop)
+    });
+    opened.map_err(|refused| explain(Attempt::kernel_image(&image, refused.errno)))
 }
 
 /// Whether this kernel is of that version, or newer.

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
+use nix::unistd::{AccessFlags, access};
+
 use super::{Reading, Result, text};
+use crate::kernel::arch;
 
 /// How many CPUs are switched on, whoever may use them.
 /// <https://man7.org/linux/man-pages/man5/proc_stat.5.html>
@@ -13,4 +16,16 @@ pub fn count() -> Result<Reading> {
         line.strip_prefix("cpu").is_some_and(|rest| rest.starts_with(|sign: char| sign.is_ascii_digit()))
     };
     Ok(Reading::new("CPUs", PATH, content.lines().filter(is_one).count().to_string()))
+}
+
+/// Whether the processor can run virtual machines by itself, and this user may let it: KVM. A device without such
+/// a processor behind it is an imitation, which not every guest survives.
+/// <https://docs.kernel.org/virt/kvm/api.html>
+pub fn runs_guests() -> bool {
+    let words = arch::HERE.machine.hardware;
+    let has_word =
+        |line: &str| line.starts_with("flags") && line.split_whitespace().any(|flag| words.contains(&flag));
+    let in_hardware =
+        words.is_empty() || text(Path::new("/proc/cpuinfo")).is_ok_and(|info| info.lines().any(has_word));
+    in_hardware && access("/dev/kvm", AccessFlags::R_OK | AccessFlags::W_OK).is_ok()
 }

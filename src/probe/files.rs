@@ -50,6 +50,7 @@ pub fn file_system(path: impl AsRef<Path>) -> Result<Reading> {
     let name = match magic {
         0x0027_e0eb => "cgroup".into(),
         0x6367_7270 => "cgroup2".into(),
+        0x9fa0 => "proc".into(),
         other => format!("{other:#x}"),
     };
     Ok(Reading::new("file system", format!("statfs {}", path.display()), name))

@@ -14,6 +14,7 @@ pub mod cpu;
 pub mod files;
 pub mod handle;
 pub mod ipc;
+pub mod kernel_image;
 pub mod memory;
 pub mod mounts;
 pub mod net;

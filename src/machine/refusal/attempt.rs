@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::kernel::cgroup::{Controller, Missing, Version};
 use crate::kernel::error::{answer, io_errno};
-use crate::kernel::{self, Errno};
+use crate::kernel::{self, Errno, arch};
 use crate::probe::Unreadable;
 
 /// What can be tried, with the words that it gives to the sentences.
@@ -40,6 +40,8 @@ pub enum Tried {
     GroupV2,
     /// To find a program: {program}, {package}.
     Program,
+    /// To read a kernel image: {path}, {answer}, {package} with one.
+    KernelImage,
     /// To find a library: {library}, {program}.
     Library,
     /// To find a version of Linux: {version}.
@@ -91,6 +93,16 @@ impl Attempt {
     pub fn program(name: &str) -> Self {
         let words = [("program", name.into()), ("package", package(name).into())];
         Self::new(Tried::Program, NONE, words)
+    }
+
+    /// A kernel image that cannot be read, or is not there.
+    pub fn kernel_image(path: &Path, errno: Errno) -> Self {
+        let words = [
+            ("path", path.display().to_string()),
+            ("answer", format!("{errno:?}, {}", errno.desc())),
+            ("package", arch::HERE.machine.kernel.into()),
+        ];
+        Self::new(Tried::KernelImage, errno, words)
     }
 
     /// A library that is not there.
@@ -159,6 +171,7 @@ const NONE: Errno = Errno::UnknownErrno;
 fn package(program: &str) -> &str {
     match program {
         "mount" | "nsenter" | "unshare" => "util-linux",
+        qemu if qemu == arch::HERE.machine.qemu => arch::HERE.machine.package,
         other => other,
     }
 }

@@ -11,7 +11,7 @@ use crate::kernel::mount::{Flags, mount};
 use crate::kernel::namespace::{Kind, unshare, unshare_in_vain};
 use crate::kernel::{Errno, Refused};
 use crate::machine::{need, trial};
-use crate::probe::{around, programs, systemd};
+use crate::probe::{around, kernel_image, programs, systemd};
 
 /// Something that is so on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,6 +78,8 @@ pub enum Fact {
     ManagerHasIt,
     /// The program systemd-run is not there.
     NoSystemdRun,
+    /// The user has named a kernel image.
+    KernelNamed,
 }
 
 /// The facts about a machine, with the words that they give to the sentences.
@@ -174,6 +176,7 @@ impl Fact {
             Fact::NoSystemd => plain(!systemd::runs()),
             Fact::Manager => plain(systemd::manager().is_some()),
             Fact::ManagerHasIt => plain(systemd::manager_has(Path::new(word("mount")), word("controller"))),
+            Fact::KernelNamed => plain(kernel_image::is_named()),
             Fact::NoSystemdRun => plain(programs::find("systemd-run").is_none()),
             Fact::ReadOnlyTree => plain(around::is_read_only(word("below"))),
         }

@@ -272,6 +272,17 @@ pub const TABLE: &[Row] = &[
         "the program {program} is not on PATH",
         "install it, on Debian: sudo apt install {package}",
     ),
+    tried(&[KernelImage]).facts(&[KernelNamed]).says(
+        "the kernel image that GLASSBOX_KERNEL names cannot be read: {path}: {answer}",
+        "let it name a file that this user can read, and not below /tmp, which every lesson has for itself",
+    ),
+    tried(&[KernelImage])
+        .errno(DENIED)
+        .says("the kernel image {path} is not for this user to read: {answer}", "sudo chmod a+r {path}"),
+    tried(&[KernelImage]).says(
+        "this machine has no kernel image in /boot or /lib/modules with which to boot a virtual one",
+        "install one, on Debian: sudo apt install {package}, or name one: GLASSBOX_KERNEL=/where/it/is/vmlinuz",
+    ),
     tried(&[Library]).says(
         "the library {library}, which {program} needs, was not found",
         "run ldconfig as root, or install the package that has {library}",
