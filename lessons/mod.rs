@@ -22,6 +22,7 @@ mod process;
 mod time;
 mod user;
 mod uts;
+mod vm;
 
 /// Lessons that belong together.
 pub struct Part {
@@ -33,7 +34,7 @@ pub struct Part {
 
 /// Every lesson, in order.
 pub const PARTS: &[Part] = &[
-    Part { title: "What a container is", lessons: &[&process::LESSON] },
+    Part { title: "What a container is", lessons: &[&process::LESSON, &vm::LESSON] },
     Part {
         title: "Namespaces",
         lessons: &[

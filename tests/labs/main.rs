@@ -25,6 +25,7 @@ mod process;
 mod time;
 mod user;
 mod uts;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -67,6 +68,7 @@ pub(crate) struct Right {
 
 const ATTEMPTS: &[Attempts] = &[
     process::ATTEMPTS,
+    vm::ATTEMPTS,
     uts::ATTEMPTS,
     pid::ATTEMPTS,
     mount::ATTEMPTS,
