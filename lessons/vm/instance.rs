@@ -93,7 +93,9 @@ impl Instance {
             };
         }
         let (guest, first) = Self::boot(stage, "tcg", PATIENCE)?;
-        first.map(|()| (guest, "as QEMU translates it"))
+        let failed = |why: Error| Attempt::boot(&kernel_image::path(), why.to_string());
+        first.map_err(|why| Error::Told(explain(failed(why))))?;
+        Ok((guest, "as QEMU translates it"))
     }
 
     fn boot(stage: &Stage, accelerator: &str, patience: Duration) -> Result<(Self, Result<()>)> {

@@ -42,6 +42,8 @@ pub enum Tried {
     Program,
     /// To read a kernel image: {path}, {answer}, {package} with one.
     KernelImage,
+    /// To boot a virtual machine with a kernel image: {path}, {what}.
+    Boot,
     /// To find a library: {library}, {program}.
     Library,
     /// To find a version of Linux: {version}.
@@ -103,6 +105,11 @@ impl Attempt {
             ("package", arch::HERE.machine.kernel.into()),
         ];
         Self::new(Tried::KernelImage, errno, words)
+    }
+
+    /// A virtual machine whose process 1 has never spoken; `what` happened instead.
+    pub fn boot(path: &Path, what: String) -> Self {
+        Self::new(Tried::Boot, NONE, [("path", path.display().to_string()), ("what", what)])
     }
 
     /// A library that is not there.

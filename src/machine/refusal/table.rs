@@ -283,6 +283,10 @@ pub const TABLE: &[Row] = &[
         "this machine has no kernel image in /boot or /lib/modules with which to boot a virtual one",
         "install one, on Debian: sudo apt install {package}, or name one: GLASSBOX_KERNEL=/where/it/is/vmlinuz",
     ),
+    tried(&[Boot]).says(
+        "no virtual machine boots here with the kernel image {path}: {what}",
+        "name another one: GLASSBOX_KERNEL=/where/it/is/vmlinuz",
+    ),
     tried(&[Library]).says(
         "the library {library}, which {program} needs, was not found",
         "run ldconfig as root, or install the package that has {library}",

@@ -32,6 +32,7 @@ fn samples(errno: Errno) -> Vec<Attempt> {
         missing(Version::V2),
         Attempt::program("nsenter"),
         Attempt::kernel_image(Path::new("/boot/vmlinuz"), errno),
+        Attempt::boot(Path::new("/boot/vmlinuz"), "it said nothing".into()),
         Attempt::library("libc.so.6", Path::new("/bin/sh")),
         Attempt::version(5, 6),
         Attempt::from(&Unreadable {
