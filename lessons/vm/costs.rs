@@ -11,7 +11,6 @@ use crate::stage::{Result, Stage};
 /// Something for a processor to do.
 const WORK: &str = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done";
 
-// ANCHOR: costs
 /// What was measured of one of them.
 pub(super) struct Cost {
     start: Duration,
@@ -37,7 +36,6 @@ impl Cost {
         })
     }
 }
-// ANCHOR_END: costs
 
 /// The rows of the textbooks, with what was measured, and what they say.
 pub(super) fn five_rows(stage: &Stage, left: &Cost, right: &Cost) -> Result<()> {

@@ -21,7 +21,6 @@ pub(super) const UPPER: &str = "upper";
 /// How much memory the virtual machine is given, in MiB.
 pub(super) const MEMORY: u64 = 256;
 
-// ANCHOR: init
 /// Process 1 in both, executed by `/bin/sh`: it does what is typed. A guest has no /proc yet.
 pub(super) const INIT: &str = "PATH=/bin
 echo 'number 1: here'
@@ -32,7 +31,6 @@ while read -r command; do
     echo 'number 1: end'
 done
 ";
-// ANCHOR_END: init
 const FIRST: &str = "number 1: here";
 const BEGIN: &str = "number 1: begin";
 const END: &str = "number 1: end";
