@@ -15,8 +15,15 @@ const EIGHTHS: [char; 8] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉', '�
 
 /// `title`, then the bars.
 pub(super) fn chart(title: &str, unit: &str, source: &str, bars: &[Bar], width: usize) -> Vec<Line> {
-    let head = Line::new().with(Style::Title, format!(" {title}, in {unit} "));
-    let mut lines = wrapped(head, Style::Dim, &format!("({source})"), INDENT, width);
+    let mut lines = wrapped(Line::new().pad_to(1), Style::Title, &format!("{title}, in {unit}"), 1, width);
+    let source = format!("({source})");
+    match lines.as_slice() {
+        [head] if head.width() + 1 + source.width() <= width => {
+            let head = lines.remove(0).with(Style::Plain, " ");
+            lines.push(head.with(Style::Dim, source));
+        }
+        _ => lines.extend(wrapped(Line::new().pad_to(INDENT), Style::Dim, &source, INDENT, width)),
+    }
     let names = bars.iter().map(|bar| bar.what.width()).max().unwrap_or(0);
     let figures: Vec<String> = bars.iter().map(|bar| bar.value.map_or("…".into(), figure)).collect();
     let longest = figures.iter().map(|figure| figure.width()).max().unwrap_or(0);
@@ -67,6 +74,9 @@ mod tests {
         assert!(lines[3].ends_with(" 3000"), "{lines:#?}");
         assert_eq!(lines[4], "   none     0");
         assert!(lines.iter().all(|line| line.chars().count() <= 60), "{lines:#?}");
+        let narrow = chart("from the first to the last", "ms", "the median of fifteen", &bars, 30);
+        let narrow: Vec<String> = narrow.iter().map(Line::text).collect();
+        assert_eq!(narrow[..3], [" from the first to the last,", " in ms", "   (the median of fifteen)"]);
     }
 
     #[test]

@@ -289,10 +289,14 @@ fn try_it(command: &str, shows: &str, width: usize) -> Vec<Line> {
 
 fn why(text: &str, sources: &[Source], width: usize) -> Vec<Line> {
     let mut lines = labelled("why", Style::Plain, text, width);
-    let names: Vec<String> =
-        sources.iter().map(|source| format!("{} <{}>", source.name, source.url)).collect();
-    for name in names {
-        lines.extend(wrapped(Line::new().pad_to(LANE), Style::Dim, &name, LANE, width));
+    for Source { name, url } in sources {
+        let both = if LANE + url.len() + 2 <= width { format!("{name} <{url}>") } else { name.clone() };
+        lines.extend(wrapped(Line::new().pad_to(LANE), Style::Dim, &both, LANE, width));
+        if both == *name {
+            // Never wrapped: a part of an address leads nowhere.
+            let indent = width.saturating_sub(url.len()).clamp(1, LANE);
+            lines.push(Line::new().pad_to(indent).with(Style::Dim, url));
+        }
     }
     lines
 }

@@ -39,14 +39,14 @@ fn walk(lesson: &'static str, columns: u16) {
     }
 }
 
-/// Lines that a terminal would break, other than commands to be copied, which are never wrapped.
+/// Lines that a terminal would break, other than commands and addresses to be copied, which are never wrapped.
 fn too_wide(text: &str, columns: usize) -> Vec<String> {
     let mut wide = vec![];
     let mut command = false;
     for line in text.split(['\n', '\r']).filter(|line| !line.is_empty()) {
         // A command stands below its label, under the label's text.
         command = line.starts_with(" try it") || (command && line.starts_with("            "));
-        let may_be_wide = command && !line.starts_with(" try it");
+        let may_be_wide = (command && !line.starts_with(" try it")) || line.starts_with(" https://");
         if line.width() > columns && !may_be_wide {
             wide.push(line.to_string());
         }
