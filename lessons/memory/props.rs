@@ -4,12 +4,11 @@ use std::fs::File;
 use std::hint::black_box;
 
 use crate::kernel::cgroup::{Group, MEMORY_PROCS};
+use crate::kernel::fs;
 use crate::kernel::process::getpid;
-use crate::kernel::{Pid, fs};
 use crate::machine::{Attempt, explain};
 use crate::probe::cgroup::control;
 use crate::probe::files::disk_file_system;
-use crate::probe::process::status;
 use crate::probe::{Reading, until};
 use crate::stage::{Result, Stage};
 
@@ -26,13 +25,6 @@ pub(super) fn is_inside(inside: &Stage, group: &Group) -> Result<()> {
     let pid = getpid()?.as_raw() as u64;
     let members = control(group, MEMORY_PROCS)?;
     inside.check("it is inside of the group").saw((members.numbers().contains(&pid), members.source))
-}
-
-/// Whether a process is there, and not only waiting to be reaped.
-pub(super) fn lives(pid: Pid) -> Result<Reading> {
-    let state = status(pid, "State")?;
-    let text = if state.text.starts_with(['Z', 'X']) { "no" } else { "yes" };
-    Ok(Reading { text: text.into(), ..state })
 }
 
 /// A file of this length, on a disk: a hole from end to end, so that it takes no space there.

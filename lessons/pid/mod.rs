@@ -1,22 +1,25 @@
 //! PID namespaces: one process, two numbers.
 
 mod lab;
+mod number_one;
 
-use crate::event::{kernel_doc, man};
+use crate::event::man;
 use crate::kernel::mount::{Flags, mount};
 use crate::kernel::namespace::Kind;
-use crate::kernel::process::{Clone3, Ended, Sig, getpid, getppid, kill, wait4};
+use crate::kernel::process::{Clone3, Sig, getpid, getppid, kill};
 use crate::kernel::{Errno, Pid, Refused};
 use crate::machine::Need;
+use crate::probe::Reading;
 use crate::probe::process::{children, listed, namespace, status};
 use crate::stage::{Lesson, Result, Stage};
+use number_one::{death_of_number_one, orphans, signals_to_number_one};
 
 /// The lesson.
 pub(super) const LESSON: Lesson = Lesson {
     id: "pid",
     title: "PID namespace",
-    minutes: 8,
-    steps: 6,
+    minutes: 10,
+    steps: 7,
     needs: &[Need::Namespace(Kind::Pid), Need::Proc],
     run,
     lab: lab::LAB,
@@ -28,6 +31,7 @@ fn run(stage: &mut Stage) -> Result<()> {
     seen_from_above(stage)?;
     nested(stage)?;
     orphans(stage)?;
+    signals_to_number_one(stage)?;
     death_of_number_one(stage)
 }
 
@@ -49,7 +53,11 @@ fn two_numbers(stage: &mut Stage) -> Result<()> {
     let numbers = status(container.pid(), "NSpid")?;
     let own = namespace("self", Kind::Pid)?;
     let its = namespace(container.pid(), Kind::Pid)?;
-    stage.state("kernel state").new(&its, "a new namespace").new(&numbers, "two numbers, one process").show();
+    stage
+        .side_by_side("kernel state", "host", "container")
+        .compare(&own, &its.clone().labelled("ns/pid"), "a new namespace")
+        .compare(&status("self", "NSpid")?, &numbers.clone().labelled("NSpid"), "two numbers, one process")
+        .show();
     stage
         .check("the host knows it under another number")
         .expect([container.pid().to_string(), "1".into()])
@@ -90,8 +98,7 @@ fn ps_is_fooled(stage: &mut Stage) -> Result<()> {
     let host = getpid()?.as_raw() as u64;
 
     let container = stage.child("container", Clone3::new().newpid().newns(), |inside| {
-        let before = listed()?;
-        let fooled = before.contains(&host);
+        let (before, fooled) = (how_many()?.varying(), listed()?.contains(&host));
         inside.check("before: /proc lists the host's processes").saw((fooled, "/proc"))?;
         let observed = if fooled { "the host's" } else { "only its own" };
         inside.reveal(
@@ -102,6 +109,10 @@ fn ps_is_fooled(stage: &mut Stage) -> Result<()> {
         )?;
         inside.say("Now the child mounts a /proc of its own over the old one.");
         mount("proc", "/proc", "proc", Flags::MS_NOSUID | Flags::MS_NODEV | Flags::MS_NOEXEC, "")?;
+        inside
+            .state("what ps has to go by, inside")
+            .compare(&before, &how_many()?, "the child, and nobody else")
+            .show();
         inside
             .check("after: /proc lists number 1 and nobody else")
             .expect([1u64])
@@ -120,47 +131,78 @@ fn ps_is_fooled(stage: &mut Stage) -> Result<()> {
     stage.pause("the child waits with its own /proc")?;
     container.finish()
 }
+
+fn how_many() -> Result<Reading> {
+    Ok(Reading::new("processes in /proc", "/proc", listed()?.len().to_string()))
+}
 // ANCHOR_END: ps_is_fooled
 
 // ANCHOR: seen_from_above
 fn seen_from_above(stage: &mut Stage) -> Result<()> {
     stage.step("the host sees everything");
     stage.say(
-        "Textbooks say that nobody else can see the processes in a PID namespace. The kernel says otherwise:
-         it hides upwards, never downwards.",
+        "Textbooks say that nobody else can see the processes in a PID namespace. Let us ask everybody who could:
+         a process in a container, the host, and a neighbour in another container. Each sends a signal that does
+         no harm, SIGCONT: to be able to name a process is to see it.",
     );
-    let guess = stage
-        .predict("Who sees whom?", &["host sees container", "container sees host", "neither sees the other"]);
-    let host = getpid()?.as_raw();
+    let guess = stage.predict(
+        "Who can send a signal to the process in the container?",
+        &["only processes in the same container", "they, and the host", "everybody"],
+    );
+    let host = getpid()?;
 
     let container = stage.child("container", Clone3::new().newpid(), |inside| {
-        let parent = getppid()?;
-        inside.check("inside, its parent has no number").expect(0).saw((parent, "getppid()"))?;
-        let refused = kill(Pid::from_raw(host), Sig::SIGCONT).refused();
+        inside.check("inside, its parent has no number").expect(0).saw((getppid()?, "getppid()"))?;
+        let refused = kill(host, Sig::SIGCONT).refused();
         inside
-            .check("the parent's number on the host means nobody inside")
+            .check("looking out: the host's number means nobody")
             .expect(Errno::ESRCH)
             .saw((refused, format!("kill({host}, SIGCONT)")))?;
         inside.hold()
     })?;
+    let its = container.pid();
+    let listed = listed()?.contains(&(its.as_raw() as u64));
+    stage.check("looking in: the host lists the process inside").saw((listed, "/proc"))?;
+    let from_above = signal(its);
+    stage.check("and may send it signals").expect("granted").saw(&from_above)?;
 
-    let listed = listed()?.contains(&(container.pid().as_raw() as u64));
-    stage.check("the host lists the process inside").saw((listed, "/proc"))?;
-    kill(container.pid(), Sig::SIGCONT)?;
-    let observed = if listed { "host sees container" } else { "neither sees the other" };
-    stage.reveal(
-        guess,
-        observed,
-        "A process has a number in its own namespace and in every ancestor, so an ancestor sees it, can send
-         it signals and can end it. That is how `ps` and `top` on the host show every container's processes.",
-    )?;
+    let neighbour = stage.child("neighbour", Clone3::new().newpid(), |neighbour| {
+        let from_beside = signal(its);
+        neighbour
+            .side_by_side("a signal to the process in the container", "by the host", "by the neighbour")
+            .compare(&from_above, &from_beside, "down, and not sideways")
+            .show();
+        neighbour.check("looking sideways: nobody is there").expect(Errno::ESRCH).saw(&from_beside)?;
+        let observed = match (from_above.text.as_str(), from_beside.text.as_str()) {
+            ("granted", "granted") => "everybody",
+            ("granted", _) => "they, and the host",
+            _ => "only processes in the same container",
+        };
+        neighbour.reveal(
+            guess,
+            observed,
+            "A process has a number in its own namespace and in every namespace around it, so an ancestor sees it,
+             can send it signals and can end it. Two containers are no ancestors of each other. So the kernel
+             hides upwards and sideways, never downwards.",
+        )?;
+        neighbour.hold()
+    })?;
     stage.why(
-        "A container is not a place where processes hide from the administrator. It is a place from where
-         they cannot see out.",
-        &[man("pid_namespaces", 7)],
+        "A container is not a place where processes hide from the administrator. It is a place from where they
+         cannot see out. That is how `ps` and `top` on the host show every container's processes.",
+        &[man("pid_namespaces", 7), man("kill", 2)],
     );
-    stage.pause("the child waits; it is in the host's process list")?;
-    container.finish()
+    stage.try_it(format!("ps -o pid,comm -p {its}"), "the process inside, in your own process list");
+    stage.pause("both children wait; both are in the host's process list")?;
+    container.finish()?;
+    neighbour.finish()
+}
+
+/// What the kernel says to a signal that does no harm.
+fn signal(pid: Pid) -> Reading {
+    let call = format!("kill({pid}, SIGCONT)");
+    let answer = kill(pid, Sig::SIGCONT).refused().map_or("granted".into(), |errno| format!("{errno:?}"));
+    Reading::new(&call, &call, answer)
 }
 // ANCHOR_END: seen_from_above
 
@@ -182,9 +224,13 @@ fn nested(stage: &mut Stage) -> Result<()> {
         nested.finish()
     })?;
 
+    let middle = status(container.pid(), "NSpid")?;
     let grandchild = children(container.pid())?.first().copied().unwrap_or_default();
     let numbers = status(grandchild, "NSpid")?;
-    stage.state("kernel state").new(&numbers, "host, middle, innermost").show();
+    stage
+        .side_by_side("kernel state", "the container", "nested in it")
+        .compare(&middle, &numbers.clone().labelled("NSpid"), "one number more for each level")
+        .show();
     stage
         .check("three numbers, the outermost first")
         .expect([grandchild.to_string(), "2".into(), "1".into()])
@@ -205,106 +251,3 @@ fn nested(stage: &mut Stage) -> Result<()> {
     container.finish()
 }
 // ANCHOR_END: nested
-
-// ANCHOR: orphans
-fn orphans(stage: &mut Stage) -> Result<()> {
-    stage.step("orphans go to number 1");
-    stage.say(
-        "When a process dies before its children, somebody must adopt them, or nobody would collect their
-         exit status. On a machine that is init. And in here?",
-    );
-    let guess = stage.predict(
-        "Inside, a parent dies before its child. Who is the orphan's new parent?",
-        &["number 1 of the namespace", "init of the host", "the dead parent's parent"],
-    );
-
-    let container = stage.child("container", Clone3::new().newpid(), |inside| {
-        let middle = inside.child("parent", Clone3::new(), |middle| {
-            // The handle is dropped: nobody is going to wait for this child.
-            middle.child("orphan", Clone3::new(), |orphan| {
-                let before = getppid()?;
-                orphan.outlive_maker()?;
-                let after = getppid()?;
-                orphan.check("its parent was number 2").expect(2).saw((before, "getppid()"))?;
-                orphan.check("its new parent is number 1").expect(1).saw((after, "getppid()"))
-            })?;
-            Ok(())
-        })?;
-        middle.wait()?;
-        let (adopted, ended) = wait4(None)?;
-        inside.check("number 1 collects a child that it never made").expect(3).saw((adopted, "wait4(-1)"))?;
-        inside
-            .check("the orphan ended well")
-            .expect("exited with 0")
-            .saw((ended.to_string(), "wait4(-1)"))?;
-        // wait() answers a parent only: whoever hears of the orphan's end is its parent.
-        let is_orphan = adopted == Pid::from_raw(3);
-        let observed = if is_orphan { "number 1 of the namespace" } else { "init of the host" };
-        inside.reveal(
-            guess,
-            observed,
-            "Number 1 adopts every orphan of its namespace. A program that was not written for that never
-             calls wait(), and dead processes pile up as zombies: the reason for `docker run --init`.",
-        )?;
-        inside.hold()
-    })?;
-    stage.why(
-        "The next reaper is asked for with PR_SET_CHILD_SUBREAPER, or it is the namespace's number 1. An
-         orphan never leaves its PID namespace.",
-        &[man("wait", 2), man("prctl", 2)],
-    );
-    stage.pause("number 1 is alone again")?;
-    container.finish()
-}
-// ANCHOR_END: orphans
-
-// ANCHOR: death_of_number_one
-fn death_of_number_one(stage: &mut Stage) -> Result<()> {
-    stage.step("when number 1 dies");
-    stage.say("Number 1 with two workers. From the host we end number 1, and nobody else.");
-    let guess = stage.predict(
-        "What becomes of the workers?",
-        &["the kernel ends them too", "they are adopted by init of the host", "nothing"],
-    );
-
-    let container = stage.child("container", Clone3::new().newpid(), |inside| {
-        let _first = inside.child("worker", Clone3::new(), |worker| {
-            worker.outlive_maker()?;
-            Ok(())
-        })?;
-        let _second = inside.child("worker", Clone3::new(), |worker| {
-            worker.outlive_maker()?;
-            Ok(())
-        })?;
-        inside.hold()
-    })?;
-    let workers = children(container.pid())?;
-    stage.check("two workers are there").expect(2usize).saw((workers.len(), "PPid in /proc/*/status"))?;
-    stage.pause("number 1 and its two workers; the next step ends number 1")?;
-
-    kill(container.pid(), Sig::SIGKILL)?;
-    let ended = container.wait()?;
-    stage
-        .check("number 1 was killed")
-        .expect(Ended::Killed(Sig::SIGKILL).to_string())
-        .saw((ended.to_string(), "wait4()"))?;
-    let alive = workers.iter().filter(|pid| status(**pid, "State").is_ok()).count();
-    stage.check("no worker is left").expect(0usize).saw((alive, "/proc"))?;
-    let observed = if alive == 0 { "the kernel ends them too" } else { "nothing" };
-    stage.reveal(
-        guess,
-        observed,
-        "With its number 1 the namespace is over: the kernel kills every process in it, before wait()
-         returns. `docker stop` has to do no more than to end one process.",
-    )?;
-    stage.why(
-        "zap_pid_ns_processes() in kernel/pid_namespace.c sends SIGKILL to all of them and waits. Afterwards
-         fork() into the namespace fails with ENOMEM: a namespace without init cannot live on.",
-        &[
-            man("pid_namespaces", 7),
-            kernel_doc("Namespaces compatibility list", "admin-guide/namespaces/compatibility-list"),
-        ],
-    );
-    stage.pause("the namespace is gone")
-}
-// ANCHOR_END: death_of_number_one

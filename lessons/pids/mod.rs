@@ -6,12 +6,12 @@ use crate::event::{kernel_doc, man};
 use crate::kernel::cgroup::{Controller, Group, PIDS_CURRENT, PIDS_MAX, PIDS_PROCS};
 use crate::kernel::process::{Clone3, Sig, getpid, kill, wait4};
 use crate::kernel::{Errno, Pid};
-use crate::lab::resident;
+use crate::lab::try_resident;
 use crate::machine::Need;
 use crate::probe::cgroup::{control, fork_refusals};
 use crate::probe::process::{listed, status};
 use crate::probe::{self, Reading};
-use crate::stage::{Child, Error, Lesson, LessonGroup, Result, Stage};
+use crate::stage::{Child, Lesson, LessonGroup, Result, Stage};
 
 /// The lesson.
 pub(super) const LESSON: Lesson = Lesson {
@@ -53,11 +53,7 @@ fn is_inside(inside: &Stage, group: &Group) -> Result<()> {
 
 /// Try to make a process that stays: which errno came, if any did.
 fn fork() -> Result<std::result::Result<Pid, Errno>> {
-    match resident(Clone3::new(), || Ok(())) {
-        Ok(pid) => Ok(Ok(pid)),
-        Err(Error::Kernel(refused)) if refused.call == "clone3" => Ok(Err(refused.errno)),
-        Err(other) => Err(other),
-    }
+    try_resident(Clone3::new(), || Ok(()))
 }
 
 /// A parent and two children, all of them in the group.

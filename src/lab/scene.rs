@@ -13,7 +13,7 @@ use super::record::{Record, Store, boot_id};
 use crate::error::{Error, Result, doing};
 use crate::kernel::namespace::setns;
 use crate::kernel::process::{Clone3, Sig, execve, wait4};
-use crate::kernel::{Pid, raw};
+use crate::kernel::{Errno, Pid, raw};
 use crate::machine::{Attempt, Mode, explain};
 use crate::probe;
 use crate::trace::{Identity, Ledger, RunId, Trace};
@@ -206,6 +206,18 @@ pub fn resident(clone: Clone3, work: impl FnOnce() -> Result<()>) -> Result<Pid>
     };
     drop(writer);
     report(reader).map(|()| pid)
+}
+
+/// Try to make a process that stays: which errno came, if the kernel would not.
+pub fn try_resident(
+    clone: Clone3,
+    work: impl FnOnce() -> Result<()>,
+) -> Result<std::result::Result<Pid, Errno>> {
+    match resident(clone, work) {
+        Ok(pid) => Ok(Ok(pid)),
+        Err(Error::Kernel(refused)) if refused.call == "clone3" => Ok(Err(refused.errno)),
+        Err(other) => Err(other),
+    }
 }
 
 /// Report how the work went, and if it went well, stay.

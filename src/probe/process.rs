@@ -174,11 +174,18 @@ pub fn comm(who: impl Display) -> Result<Reading> {
     super::file(format!("/proc/{who}/comm")).map(|reading| reading.labelled(format!("{who} comm")))
 }
 
-/// The process with this name, if it runs: what has ended stays listed until its parent has asked how.
+/// Whether a listed process lives: what has ended stays listed until its parent has asked how.
+pub fn lives(who: impl Display) -> Result<Reading> {
+    let state = status(who, "State")?;
+    let text = if state.text.starts_with(['Z', 'X']) { "no" } else { "yes" };
+    Ok(Reading { text: text.into(), ..state })
+}
+
+/// The process with this name, if it lives.
 pub fn named(name: &str) -> Option<u64> {
     let is_named = |pid: &u64| comm(pid).is_ok_and(|comm| comm.text == name);
-    let runs = |pid: &u64| status(pid, "State").is_ok_and(|state| !state.text.starts_with(['Z', 'X']));
-    listed().ok()?.into_iter().find(|pid| is_named(pid) && runs(pid))
+    let lives = |pid: &u64| lives(pid).is_ok_and(|lives| lives.text == "yes");
+    listed().ok()?.into_iter().find(|pid| is_named(pid) && lives(pid))
 }
 
 /// The program that a process executes.

@@ -4,10 +4,10 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 
 use crate::common::{Home, runs, trial};
-use crate::screen::{CTRL_C, CURSOR, ENTER, ESCAPE, PROMPT, Screen};
+use crate::screen::{CTRL_C, CURSOR, DOWN, ENTER, ESCAPE, PROMPT, Screen};
 
 /// In the order in which the lesson `pid` asks: how far down the menu the truth is.
-const TRUTHS: [usize; 6] = [0, 0, 0, 2, 0, 0];
+const TRUTHS: [usize; 7] = [0, 0, 1, 2, 1, 2, 0];
 
 /// What it shows, and how at so many columns.
 pub(crate) type Case = (&'static str, fn(u16));
@@ -85,12 +85,12 @@ fn back(columns: u16) {
     let mut screen = pid(&home, columns);
     screen.choose(0);
     screen.at_prompt(ENTER);
-    screen.wait_for("step 2 of 6");
+    screen.wait_for("step 2 of 7");
     screen.choose(0);
     screen.at_prompt("b");
     screen.wait_for("press b once more");
     screen.at_prompt("b");
-    screen.wait_for("step 1 of 6");
+    screen.wait_for("step 1 of 7");
     // It is asked again, and the answer counts anew.
     screen.choose(1);
     screen.wait_for("you predicted its number on the host");
@@ -122,7 +122,7 @@ fn shell_inside(columns: u16) {
     screen.wait_for(PROMPT);
     assert!(!screen.raw().contains("slept1"), "Ctrl-C ends what runs in the shell:\n{}", screen.text());
     screen.press(ENTER);
-    screen.wait_for("step 2 of 6");
+    screen.wait_for("step 2 of 7");
     screen.choose(0);
     // After the shell Ctrl-C belongs to the lesson again.
     screen.at_prompt(CTRL_C);
@@ -145,7 +145,7 @@ fn resume(columns: u16) {
     let mut screen = Screen::start(&home, columns, ["learn", "pid", "--from", "3"]);
     screen.choose(0);
     screen.wait_for(PROMPT);
-    assert!(!screen.raw().contains("step 2 of 6"), "the steps before are not shown:\n{}", screen.text());
+    assert!(!screen.raw().contains("step 2 of 7"), "the steps before are not shown:\n{}", screen.text());
     assert_eq!(kept(&home)["step"], 3);
     screen.press("q");
     screen.ends_with(0, &home);
@@ -188,19 +188,29 @@ fn asked_to_resume(columns: u16) {
 fn to_the_end(columns: u16) {
     let home = Home::new();
     let mut screen = pid(&home, columns);
-    for (index, truth) in TRUTHS.into_iter().enumerate() {
-        screen.wait_for(&format!("step {} of 6", index + 1));
-        // One is wrong on purpose, so that right ones are counted and not questions.
-        screen.choose(if index == 1 { 1 } else { truth });
-        screen.at_prompt(ENTER);
+    let end = "glassbox lab start pid";
+    let mut asked = 0;
+    loop {
+        match screen.wait_for_one_of(&[CURSOR, PROMPT, end]) {
+            CURSOR => {
+                // One is wrong on purpose, so that right ones are counted and not questions.
+                let down = if asked == 1 { 1 } else { TRUTHS[asked] };
+                for _ in 0..down {
+                    screen.press(DOWN);
+                    screen.wait_for(CURSOR);
+                }
+                screen.press(ENTER);
+                asked += 1;
+            }
+            PROMPT => screen.press(ENTER),
+            _ => break,
+        }
     }
-    screen.at_prompt(ENTER);
-    screen.wait_for("glassbox lab start pid");
-    assert!(screen.text().contains("you predicted 5 of 6 right"), "{}", screen.text());
+    assert!(screen.text().contains("you predicted 6 of 7 right"), "{}", screen.text());
     screen.ends_with(0, &home);
     let kept = kept(&home);
     assert_eq!((&kept["done"], &kept["step"]), (&true.into(), &0.into()), "{kept}");
-    assert_eq!((&kept["predicted_right"], &kept["predicted"]), (&5.into(), &6.into()), "{kept}");
+    assert_eq!((&kept["predicted_right"], &kept["predicted"]), (&6.into(), &7.into()), "{kept}");
     let progress = home.run(["progress"]);
-    assert!(progress.out.contains("done, 5 of 6 predictions right"), "{progress}");
+    assert!(progress.out.contains("done, 6 of 7 predictions right"), "{progress}");
 }

@@ -101,7 +101,7 @@ fn lesson_and_back(columns: u16) {
     let home = Home::new();
     let mut screen = menu(&home, columns);
     to_pid(&mut screen);
-    screen.wait_for("step 1 of 6");
+    screen.wait_for("step 1 of 7");
     leave_from_the_lesson(screen, &home);
 }
 
@@ -112,12 +112,12 @@ fn go_on(columns: u16) {
     to_pid(&mut screen);
     screen.wait_for("You have been here before");
     screen.wait_for(CURSOR);
-    assert!(offered(&screen).contains("go on with step 4 of 6"), "{}", screen.text());
+    assert!(offered(&screen).contains("go on with step 4 of 7"), "{}", screen.text());
     screen.press("\r");
-    screen.wait_for("step 4 of 6");
+    screen.wait_for("step 4 of 7");
     screen.choose(0);
     screen.wait_for(PROMPT);
-    assert!(!screen.raw().contains("step 1 of 6"), "{}", screen.text());
+    assert!(!screen.raw().contains("step 1 of 7"), "{}", screen.text());
     screen.press("q");
     screen.wait_for("Which lesson?");
     screen.wait_for("quit");
@@ -125,6 +125,6 @@ fn go_on(columns: u16) {
     to_pid(&mut screen);
     screen.wait_for("You have been here before");
     screen.choose(1);
-    screen.wait_for("step 1 of 6");
+    screen.wait_for("step 1 of 7");
     leave_from_the_lesson(screen, &home);
 }

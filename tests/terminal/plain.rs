@@ -81,7 +81,7 @@ fn by_number(environment: (&str, &str)) {
     screen.at_prompt("?");
     screen.wait_for("docker run");
     screen.at_prompt("\r");
-    screen.wait_for("step 2 of 6");
+    screen.wait_for("step 2 of 7");
     screen.wait_for(NUMBER);
     screen.press("\r");
     screen.wait_for("you predicted the host's: right");
