@@ -16,8 +16,9 @@ use crate::machine::Need;
 use crate::probe::cgroup::{anonymous, control, limit_hits, oom_kills, page_cache, usage};
 use crate::probe::files::read_through;
 use crate::probe::memory;
+use crate::probe::process::lives;
 use crate::stage::{Lesson, LessonGroup, Result, Stage};
-use props::{MOMENT, big_file, eventually, is_inside, lives, touched};
+use props::{MOMENT, big_file, eventually, is_inside, touched};
 
 /// The lesson.
 pub(super) const LESSON: Lesson = Lesson {
@@ -76,6 +77,10 @@ fn a_number_in_a_file(stage: &mut Stage) -> Result<LessonGroup> {
     let member = stage.child_in(&group, "member", Clone3::new(), |inside| {
         is_inside(inside, &group)?;
         let total = memory::total()?;
+        inside
+            .side_by_side("how much memory there is", "host", "inside")
+            .compare(&outside, &total, "")
+            .show();
         inside.check("inside, /proc/meminfo says the same as outside").expect(&outside).saw(&total)?;
         let observed = if total == outside { "all of the machine's memory" } else { "32 MiB" };
         inside.reveal(
@@ -184,7 +189,7 @@ fn up_to_the_limit(stage: &mut Stage, group: &Group) -> Result<Ended> {
         let whole = black_box(&memory).iter().step_by(page_size()).all(|byte| *byte == 1);
         outside.check("the neighbour's memory is untouched").saw((whole, "its own pages"))
     })?;
-    let kills = oom_kills(group)?;
+    let before = [limit_hits(group)?, oom_kills(group)?, usage(group)?];
 
     let hog = stage.child_in(group, "hog", Clone3::new(), |inside| {
         // Without a limit that holds, the next lines would be aimed at the machine.
@@ -210,13 +215,22 @@ fn up_to_the_limit(stage: &mut Stage, group: &Group) -> Result<Ended> {
     })?;
 
     let death = hog.wait()?;
-    let killed = oom_kills(group)?;
-    stage.state("event counter").compare(&kills, &killed, "the OOM killer was here").show();
+    let free_again = eventually(|| Ok(usage(group)?), |bytes| bytes <= LIMIT / 2)?;
+    let after = [limit_hits(group)?, oom_kills(group)?, free_again];
+    stage
+        .state("the group")
+        .compare(&before[0], &after[0], "at the limit, and nothing to take back")
+        .compare(&before[1], &after[1], "the OOM killer was here")
+        .compare(&before[2], &after[2], "what the hog had is free again")
+        .show();
     stage
         .check("it was killed by the OOM killer's signal")
         .expect(Ended::Killed(Sig::SIGKILL).to_string())
         .saw((death.to_string(), "wait4()"))?;
-    stage.check("the kernel counted one kill").expect(1).saw(&killed)?;
+    let more_hits = before[0].innermost().unwrap_or(0) + 1;
+    stage.check("it was at the limit").expect_at_least(more_hits).saw(&after[0])?;
+    stage.check("the kernel counted one kill").expect(1).saw(&after[1])?;
+    stage.check("and has the memory back").expect_at_most(LIMIT / 2).saw(&after[2])?;
     let observed = match death {
         Ended::Killed(_) => "it is killed",
         Ended::Exited(0) => "its memory is swapped out",
