@@ -8,6 +8,7 @@ use crate::stage::Lesson;
 mod cgroup_ns;
 #[path = "cgroup-tree/mod.rs"]
 mod cgroup_tree;
+mod chroot;
 mod container;
 mod freezer;
 mod ipc;
@@ -54,6 +55,7 @@ pub const PARTS: &[Part] = &[
         lessons: &[&cgroup_tree::LESSON, &memory::LESSON, &pids::LESSON, &freezer::LESSON],
     },
     Part { title: "Union file system and images", lessons: &[&overlay::LESSON] },
+    Part { title: "Root file system", lessons: &[&chroot::LESSON] },
     Part { title: "The container", lessons: &[&container::LESSON] },
 ];
 

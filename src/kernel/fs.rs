@@ -75,6 +75,12 @@ pub fn chdir(path: impl AsRef<Path>) -> Result<()> {
     call("chdir", || quoted(path.display()), || nix::unistd::chdir(path))
 }
 
+/// `fchdir(2)`: the same by a descriptor of the directory, wherever that is.
+/// <https://man7.org/linux/man-pages/man2/chdir.2.html>
+pub fn fchdir(dir: &OwnedFd) -> Result<()> {
+    call("fchdir", || dir.as_raw_fd().to_string(), || nix::unistd::fchdir(dir))
+}
+
 /// `chroot(2)`: begin every path with a `/` at this directory, for this process and its children.
 /// <https://man7.org/linux/man-pages/man2/chroot.2.html>
 pub fn chroot(path: impl AsRef<Path>) -> Result<()> {

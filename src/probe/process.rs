@@ -60,6 +60,16 @@ pub fn other_namespaces(who: impl Display) -> Vec<Kind> {
     Kind::ALL.into_iter().filter(|kind| link(&who, *kind) != link(&"self", *kind)).collect()
 }
 
+/// The directories that a process has open, by their paths.
+pub fn directories(who: impl Display) -> Result<Vec<String>> {
+    let path = PathBuf::from(format!("/proc/{who}/fd"));
+    let entries = fs::read_dir(&path).map_err(|error| unreadable(&path, error))?;
+    // One that is closed while we look is open no more.
+    let open = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    let directories = open.filter(|link| link.is_dir()).filter_map(|link| fs::read_link(link).ok());
+    Ok(directories.map(|path| path.to_string_lossy().into_owned()).collect())
+}
+
 /// The cgroup of a process in the tree that has `controller`.
 pub fn cgroup(who: impl Display, controller: &str) -> Result<Reading> {
     let path = PathBuf::from(format!("/proc/{who}/cgroup"));

@@ -162,8 +162,10 @@ fn descriptors(call: &mut Call) {
     {
         call.result = "<fd>".into();
     }
-    if matches!(call.name.as_str(), "ftruncate" | "setns" | "bind" | "listen" | "connect" | "sendto")
-        && call.args.starts_with(|sign: char| sign.is_ascii_digit())
+    if matches!(
+        call.name.as_str(),
+        "fchdir" | "ftruncate" | "setns" | "bind" | "listen" | "connect" | "sendto"
+    ) && call.args.starts_with(|sign: char| sign.is_ascii_digit())
     {
         call.args = format!("<fd>{}", rest(&call.args));
     }

@@ -8,6 +8,7 @@
 mod bench;
 mod cgroup_ns;
 mod cgroup_tree;
+mod chroot;
 #[path = "../common/mod.rs"]
 mod common;
 mod container;
@@ -83,6 +84,7 @@ const ATTEMPTS: &[Attempts] = &[
     pids::ATTEMPTS,
     freezer::ATTEMPTS,
     overlay::ATTEMPTS,
+    chroot::ATTEMPTS,
     container::ATTEMPTS,
 ];
 

@@ -145,6 +145,10 @@ impl Process {
                 let fd = args[0].split('<').next().unwrap_or_default();
                 self.push(call, vec![fd.into(), argument(&args[1])], outcome);
             }
+            "fchdir" => {
+                let fd = args[0].split('<').next().unwrap_or_default();
+                self.push(call, vec![fd.into()], outcome);
+            }
             "mq_open" => {
                 // The slash in front is the C library's; the size of the queue comes after the mode.
                 let name = argument(&args[0]).replacen('"', "\"/", 1);

@@ -106,8 +106,11 @@ pub(crate) fn messages(text: &str) -> Vec<String> {
     words.filter(|word| word.starts_with("NFT_MSG_")).map(String::from).collect()
 }
 
-/// Flags in one order.
+/// Flags in one order; none of them are `0`.
 pub(crate) fn set(text: &str) -> String {
+    if text.is_empty() {
+        return "0".into();
+    }
     let mut flags: Vec<String> = text.split('|').map(|flag| number(flag.trim())).collect();
     flags.sort();
     flags.join("|")
