@@ -19,6 +19,8 @@ mod network;
 mod overlay;
 mod pid;
 mod pids;
+#[path = "pivot-root/mod.rs"]
+mod pivot_root;
 mod process;
 mod time;
 mod user;
@@ -55,7 +57,7 @@ pub const PARTS: &[Part] = &[
         lessons: &[&cgroup_tree::LESSON, &memory::LESSON, &pids::LESSON, &freezer::LESSON],
     },
     Part { title: "Union file system and images", lessons: &[&overlay::LESSON] },
-    Part { title: "Root file system", lessons: &[&chroot::LESSON] },
+    Part { title: "Root file system", lessons: &[&chroot::LESSON, &pivot_root::LESSON] },
     Part { title: "The container", lessons: &[&container::LESSON] },
 ];
 

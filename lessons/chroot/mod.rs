@@ -178,7 +178,7 @@ fn the_classic_way_out(stage: &mut Stage) -> Result<()> {
 }
 
 /// Four calls. At the top there are more `..` than it takes: they do no harm.
-fn leave() -> kernel::Result<()> {
+pub(super) fn leave() -> kernel::Result<()> {
     fs::mkdir("/exit")?;
     fs::chroot("/exit")?;
     fs::chdir("../../../../../..")?;
@@ -290,7 +290,7 @@ fn enter_jail() -> kernel::Result<()> {
 }
 
 /// What comes of reading a file: what it says, or why not.
-fn read(path: &str) -> Reading {
+pub(super) fn read(path: &str) -> Reading {
     let text = file(path).map_or_else(
         |refused| refused.errno.map_or(refused.why, |errno| errno.shown()),
         |reading| reading.text,

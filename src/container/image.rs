@@ -51,9 +51,9 @@ impl From<&Error> for Attempt {
 /// What a shell session cannot do without.
 const NEEDED: [&str; 3] = ["sh", "ls", "cat"];
 /// What is taken along where the machine has it.
-const WELCOME: [&str; 16] = [
+const WELCOME: [&str; 17] = [
     "cp", "df", "env", "grep", "head", "hostname", "id", "mkdir", "mount", "ps", "rm", "sleep", "stat",
-    "true", "uname", "wc",
+    "true", "umount", "uname", "wc",
 ];
 /// Where the rest is mounted, or put by whoever uses the image.
 const DIRECTORIES: [&str; 7] = ["bin", "dev", "etc", "proc", "root", "sys", "tmp"];

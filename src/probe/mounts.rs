@@ -2,12 +2,17 @@
 //! <https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html>
 
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 
-use super::{Result, text, unreadable};
+use rustix::fs::{Mode, OFlags};
+
+use super::{Result, refused, text, unreadable};
 
 /// A line of `/proc/PID/mountinfo`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Mount {
     /// Where it is mounted, seen from the process's root.
     pub point: String,
@@ -23,12 +28,30 @@ pub struct Mount {
     pub propagation: Vec<String>,
 }
 
-/// All of them, in the order in which they were mounted.
+/// All of them that are below the process's root, in the order in which they were mounted.
 pub fn mounts(who: impl Display) -> Result<Vec<Mount>> {
     let path = PathBuf::from(format!("/proc/{who}/mountinfo"));
-    let content = text(&path)?;
+    parse(&path, &text(&path)?)
+}
+
+/// Those that the caller itself sees, read through a `/proc` that was opened where there was one.
+pub fn own_mounts(proc: &OwnedFd) -> Result<Vec<Mount>> {
+    let path = PathBuf::from("/proc/self/mountinfo");
+    let opened = rustix::fs::openat(proc, "self/mountinfo", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    let read = opened.map_err(io::Error::from).and_then(|file| io::read_to_string(File::from(file)));
+    parse(&path, &read.map_err(|error| refused(&path, &error))?)
+}
+
+fn parse(path: &Path, content: &str) -> Result<Vec<Mount>> {
     let parsed: Option<Vec<Mount>> = content.lines().map(mount).collect();
-    parsed.ok_or_else(|| unreadable(&path, "it has a line that is not of a mount"))
+    parsed.ok_or_else(|| unreadable(path, "it has a line that is not of a mount"))
+}
+
+impl Mount {
+    /// Whether the other one shows the same files: the same directory of the same file system.
+    pub fn shows_the_same(&self, other: &Self) -> bool {
+        (&self.device, &self.root) == (&other.device, &other.root)
+    }
 }
 
 /// `36 35 98:0 /dir /mnt rw,noatime master:1 - ext3 /dev/root rw,errors=continue`

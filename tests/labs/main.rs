@@ -22,6 +22,7 @@ mod network;
 mod overlay;
 mod pid;
 mod pids;
+mod pivot_root;
 mod process;
 mod time;
 mod user;
@@ -85,6 +86,7 @@ const ATTEMPTS: &[Attempts] = &[
     freezer::ATTEMPTS,
     overlay::ATTEMPTS,
     chroot::ATTEMPTS,
+    pivot_root::ATTEMPTS,
     container::ATTEMPTS,
 ];
 
