@@ -10,6 +10,8 @@ mod cgroup_ns;
 mod cgroup_tree;
 mod chroot;
 mod container;
+#[path = "dev-proc-sys/mod.rs"]
+mod dev_proc_sys;
 mod freezer;
 mod ipc;
 mod join;
@@ -57,7 +59,10 @@ pub const PARTS: &[Part] = &[
         lessons: &[&cgroup_tree::LESSON, &memory::LESSON, &pids::LESSON, &freezer::LESSON],
     },
     Part { title: "Union file system and images", lessons: &[&overlay::LESSON] },
-    Part { title: "Root file system", lessons: &[&chroot::LESSON, &pivot_root::LESSON] },
+    Part {
+        title: "Root file system",
+        lessons: &[&chroot::LESSON, &pivot_root::LESSON, &dev_proc_sys::LESSON],
+    },
     Part { title: "The container", lessons: &[&container::LESSON] },
 ];
 

@@ -27,11 +27,7 @@ pub const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/s
 pub fn apply() -> Result<usize> {
     let mut count = 0;
     for path in MASKED.iter().map(Path::new).filter(|path| path.exists()) {
-        if path.is_dir() {
-            mount("tmpfs", path, "tmpfs", Flags::MS_RDONLY, "size=0k")?;
-        } else {
-            bind("/dev/null", path)?;
-        }
+        cover(path)?;
         count += 1;
     }
     for path in READ_ONLY.iter().map(Path::new).filter(|path| path.exists()) {
@@ -41,8 +37,17 @@ pub fn apply() -> Result<usize> {
     Ok(count)
 }
 
+/// A directory gets an empty one on top, a file gets a device that has nothing in it.
+pub fn cover(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        mount("tmpfs", path, "tmpfs", Flags::MS_RDONLY, "size=0k")
+    } else {
+        bind("/dev/null", path)
+    }
+}
+
 /// A bind mount onto itself can have flags of its own, in a second call.
-fn read_only(path: &Path) -> Result<()> {
+pub fn read_only(path: &Path) -> Result<()> {
     mount(path, path, "", Flags::MS_BIND | Flags::MS_REC, "")?;
     let flags = Flags::MS_NOSUID | Flags::MS_NODEV | Flags::MS_NOEXEC;
     mount("", path, "", Flags::MS_BIND | Flags::MS_REMOUNT | Flags::MS_RDONLY | flags, "")

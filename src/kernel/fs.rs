@@ -9,8 +9,10 @@ use std::path::Path;
 use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, SFlag, makedev};
 
-use super::record::{call, quoted};
+use super::record::{call, flag_names, quoted};
 use super::{Result, error};
+
+pub use nix::unistd::AccessFlags;
 
 /// `mkdir(2)`.
 /// <https://man7.org/linux/man-pages/man2/mkdir.2.html>
@@ -152,6 +154,14 @@ fn send_whole_file(from: &Path, to: &Path) -> std::io::Result<usize> {
             bytes => copied += bytes,
         }
     }
+}
+
+/// `access(2)` with `R_OK` or `W_OK`: whether the caller could open it so, without opening it.
+/// <https://man7.org/linux/man-pages/man2/access.2.html>
+pub fn access(path: impl AsRef<Path>, mode: AccessFlags) -> Result<()> {
+    let path = path.as_ref();
+    let args = || format!("{}, {}", quoted(path.display()), flag_names(&mode));
+    call("access", args, || nix::unistd::access(path, mode))
 }
 
 /// `open(2)` with `O_RDONLY`: a descriptor of what is there.

@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 use std::fs;
+use std::io::Read;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -11,6 +12,7 @@ use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use sha2::{Digest, Sha256};
 
 use super::{Reading, Result, refused, unreadable};
+use crate::kernel::error::io_errno;
 
 /// The names in a directory, sorted; a whiteout, overlayfs's mark for "deleted", is shown as such.
 pub fn listing(dir: impl AsRef<Path>) -> Result<Reading> {
@@ -78,6 +80,21 @@ pub fn kind(path: impl AsRef<Path>) -> Result<Reading> {
         "something else".into()
     };
     Ok(Reading::new(path.display().to_string(), path.display().to_string(), text))
+}
+
+/// What comes of reading a file or listing a directory: `content`, `nothing`, or the errno. One byte is enough to
+/// know.
+pub fn tells(path: impl AsRef<Path>) -> Reading {
+    let path = path.as_ref();
+    let one_byte = || fs::File::open(path)?.read(&mut [0]).map(|length| length > 0);
+    let any =
+        if path.is_dir() { fs::read_dir(path).map(|mut names| names.next().is_some()) } else { one_byte() };
+    let text = match any {
+        Ok(true) => "content".into(),
+        Ok(false) => "nothing".into(),
+        Err(error) => format!("{:?}", io_errno(&error)),
+    };
+    Reading::new(path.display().to_string(), path.display().to_string(), text)
 }
 
 /// How long a file is, in bytes.

@@ -12,6 +12,7 @@ mod chroot;
 #[path = "../common/mod.rs"]
 mod common;
 mod container;
+mod dev_proc_sys;
 mod freezer;
 mod ipc;
 mod join;
@@ -87,6 +88,7 @@ const ATTEMPTS: &[Attempts] = &[
     overlay::ATTEMPTS,
     chroot::ATTEMPTS,
     pivot_root::ATTEMPTS,
+    dev_proc_sys::ATTEMPTS,
     container::ATTEMPTS,
 ];
 
