@@ -10,6 +10,8 @@ mod cgroup_ns;
 mod cgroup_tree;
 mod chroot;
 mod container;
+#[path = "copy-up/mod.rs"]
+mod copy_up;
 #[path = "dev-proc-sys/mod.rs"]
 mod dev_proc_sys;
 mod freezer;
@@ -58,7 +60,7 @@ pub const PARTS: &[Part] = &[
         title: "Control groups",
         lessons: &[&cgroup_tree::LESSON, &memory::LESSON, &pids::LESSON, &freezer::LESSON],
     },
-    Part { title: "Union file system and images", lessons: &[&overlay::LESSON] },
+    Part { title: "Union file system and images", lessons: &[&overlay::LESSON, &copy_up::LESSON] },
     Part {
         title: "Root file system",
         lessons: &[&chroot::LESSON, &pivot_root::LESSON, &dev_proc_sys::LESSON],

@@ -1,8 +1,8 @@
 //! Files and directories, and the kernel files that are written to.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::Write;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -10,7 +10,9 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, SFlag, makedev};
 
 use super::record::{call, flag_names, quoted};
-use super::{Result, error};
+use super::{Result, error, raw};
+
+pub use super::raw::Mapping;
 
 pub use nix::unistd::AccessFlags;
 
@@ -37,6 +39,30 @@ pub fn rmdir(path: impl AsRef<Path>) -> Result<()> {
 pub fn unlink(path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     call("unlink", || quoted(path.display()), || nix::unistd::unlink(path))
+}
+
+/// `rename(2)`: another name for the same file, in one step.
+/// <https://man7.org/linux/man-pages/man2/rename.2.html>
+pub fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
+    let (from, to) = (from.as_ref(), to.as_ref());
+    let args = || format!("{}, {}", quoted(from.display()), quoted(to.display()));
+    call("rename", args, || io(std::fs::rename(from, to)))
+}
+
+/// `link(2)`: one more name for the same file.
+/// <https://man7.org/linux/man-pages/man2/link.2.html>
+pub fn link(path: impl AsRef<Path>, new: impl AsRef<Path>) -> Result<()> {
+    let (path, new) = (path.as_ref(), new.as_ref());
+    let args = || format!("{}, {}", quoted(path.display()), quoted(new.display()));
+    call("link", args, || io(std::fs::hard_link(path, new)))
+}
+
+/// `chmod(2)`.
+/// <https://man7.org/linux/man-pages/man2/chmod.2.html>
+pub fn chmod(path: impl AsRef<Path>, mode: u32) -> Result<()> {
+    let path = path.as_ref();
+    let args = || format!("{}, 0{mode:o}", quoted(path.display()));
+    call("chmod", args, || io(std::fs::set_permissions(path, Permissions::from_mode(mode))))
 }
 
 /// `symlink(2)`.
@@ -99,6 +125,16 @@ pub fn write(path: impl AsRef<Path>, text: impl AsRef<[u8]>) -> Result<()> {
 /// Make a file with this content: `open(2)` with `O_CREAT | O_TRUNC`, then `write(2)`.
 pub fn create(path: impl AsRef<Path>, text: impl AsRef<[u8]>) -> Result<()> {
     put(path.as_ref(), text.as_ref(), OpenOptions::new().write(true).create(true).truncate(true).mode(0o644))
+}
+
+/// Make a file of this many zeros, none of them a hole, in one `write(2)`: each takes space.
+pub fn create_filled(path: impl AsRef<Path>, length: usize) -> Result<()> {
+    let path = path.as_ref();
+    // Memory that nobody has written to is one page of zeros, seen many times.
+    let zeros = vec![0; length];
+    let args = || format!("{}, \"\\0\"...", quoted(path.display()));
+    let filled = || io(File::create(path).and_then(|mut file| file.write_all(&zeros)));
+    call("write", args, || filled().map(|()| length)).map(drop)
 }
 
 /// Add to the end of a file: `open(2)` with `O_APPEND`, then `write(2)`.
@@ -170,6 +206,13 @@ pub fn open(path: impl AsRef<Path>) -> Result<OwnedFd> {
     let path = path.as_ref();
     let args = || format!("{}, O_RDONLY", quoted(path.display()));
     call("open", args, || nix::fcntl::open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()))
+}
+
+/// `mmap(2)` with `PROT_READ` and `MAP_SHARED`: the beginning of an open file, to be read as memory.
+/// <https://man7.org/linux/man-pages/man2/mmap.2.html>
+pub fn mmap(file: &OwnedFd, length: usize) -> Result<Mapping> {
+    let args = || format!("NULL, {length}, PROT_READ, MAP_SHARED, {}, 0", file.as_raw_fd());
+    call("mmap", args, || raw::mmap(file.as_fd(), length))
 }
 
 /// `open(2)` with `O_TMPFILE`: a file without a name in a directory, gone with its last descriptor.

@@ -2,8 +2,9 @@
 
 #![allow(unsafe_code, reason = "fenced here; every block says why it is sound")]
 
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, c_int, c_void};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr::NonNull;
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::{ForkResult, Pid};
@@ -56,6 +57,48 @@ pub fn fork() -> nix::Result<Option<Pid>> {
 pub fn exit_now(code: i32) -> ! {
     // SAFETY: _exit has no preconditions.
     unsafe { libc::_exit(code) }
+}
+
+/// The beginning of a file, mapped into memory to be read. It is unmapped when it is dropped.
+#[derive(Debug)]
+pub struct Mapping {
+    address: NonNull<c_void>,
+    length: usize,
+}
+
+/// `mmap(2)` with `PROT_READ` and `MAP_SHARED`.
+/// <https://man7.org/linux/man-pages/man2/mmap.2.html>
+pub fn mmap(file: BorrowedFd, length: usize) -> nix::Result<Mapping> {
+    let (anywhere, fd) = (std::ptr::null_mut(), file.as_raw_fd());
+    // SAFETY: without an address the kernel chooses one where nothing is yet.
+    let address = unsafe { libc::mmap(anywhere, length, libc::PROT_READ, libc::MAP_SHARED, fd, 0) };
+    if address == libc::MAP_FAILED {
+        return Err(Errno::last());
+    }
+    NonNull::new(address).map(|address| Mapping { address, length }).ok_or(Errno::ENOMEM)
+}
+
+impl Mapping {
+    /// What is in the memory now; the file must still be as long as what was mapped of it.
+    pub fn read(&self) -> Vec<u8> {
+        let first = self.address.as_ptr().cast::<u8>();
+        // SAFETY: `length` bytes are mapped from there on, and readable. Whoever writes to the file changes
+        // them, so each is read once, and for good.
+        (0..self.length).map(|at| unsafe { first.add(at).read_volatile() }).collect()
+    }
+}
+
+impl std::fmt::Display for Mapping {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "{:p}", self.address)
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: this is what mmap(2) mapped, and nothing borrows from it.
+        unsafe { libc::munmap(self.address.as_ptr(), self.length) };
+    }
 }
 
 /// `seccomp(SECCOMP_SET_MODE_FILTER)`: from here on the kernel runs `program` at every system call.

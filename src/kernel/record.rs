@@ -128,6 +128,12 @@ impl Returned for Pid {
     }
 }
 
+impl Returned for super::raw::Mapping {
+    fn shown(&self) -> String {
+        self.to_string()
+    }
+}
+
 impl Returned for OwnedFd {
     fn shown(&self) -> String {
         self.as_raw_fd().to_string()

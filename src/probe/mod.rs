@@ -15,6 +15,7 @@ pub mod files;
 pub mod handle;
 pub mod ipc;
 pub mod kernel_image;
+pub mod layers;
 pub mod memory;
 pub mod mounts;
 pub mod net;

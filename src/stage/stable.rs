@@ -169,6 +169,14 @@ fn descriptors(call: &mut Call) {
     {
         call.args = format!("<fd>{}", rest(&call.args));
     }
+    if call.name == "mmap" && call.errno.is_none() {
+        call.result = "<address>".into();
+        let end =
+            call.args.rsplit_once(", ").and_then(|(rest, offset)| Some((rest.rsplit_once(", ")?.0, offset)));
+        if let Some((before, offset)) = end {
+            call.args = format!("{before}, <fd>, {offset}");
+        }
+    }
     if call.name == "open"
         && let Some((before, after)) = call.args.clone().split_once(OWN)
         && after.starts_with(|sign: char| sign.is_ascii_digit())

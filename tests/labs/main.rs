@@ -12,6 +12,7 @@ mod chroot;
 #[path = "../common/mod.rs"]
 mod common;
 mod container;
+mod copy_up;
 mod dev_proc_sys;
 mod freezer;
 mod ipc;
@@ -86,6 +87,7 @@ const ATTEMPTS: &[Attempts] = &[
     pids::ATTEMPTS,
     freezer::ATTEMPTS,
     overlay::ATTEMPTS,
+    copy_up::ATTEMPTS,
     chroot::ATTEMPTS,
     pivot_root::ATTEMPTS,
     dev_proc_sys::ATTEMPTS,

@@ -11,7 +11,7 @@ mod host;
 
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ExitCode, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{GLASSBOX, Home, eventually};
@@ -54,6 +54,15 @@ fn is_in_sample(lesson: usize, way: usize) -> bool {
     })
 }
 
+/// Perform `lesson`. One fills a file, as large a one as it may, and to do that time and again takes minutes.
+fn learn(home: &Home, lesson: &str) -> Command {
+    let limit = if lesson == "copy-up" { "ulimit -f 131072; " } else { "" };
+    let mut command = home.command("sh");
+    command.args(["-c", &format!("{limit}exec \"$0\" \"$@\""), GLASSBOX]);
+    command.args(["learn", lesson, "--auto", "--format", "jsonl"]);
+    command
+}
+
 /// A lesson that waits at a pause.
 struct Stopped {
     home: Home,
@@ -67,8 +76,7 @@ impl Stopped {
     fn at(lesson: &str, number: usize) -> Option<Self> {
         let (home, before) = (Home::new(), Host::look());
         let output = tempfile::NamedTempFile::new_in(std::env::temp_dir()).unwrap();
-        let mut command = home.command(GLASSBOX);
-        command.args(["learn", lesson, "--auto", "--format", "jsonl"]);
+        let mut command = learn(&home, lesson);
         command.args(["--stop-at-pause", &number.to_string()]);
         command.stdout(File::create(output.path()).unwrap()).stderr(Stdio::null());
         let mut director = command.spawn().unwrap();
@@ -184,7 +192,7 @@ fn failing_check(lesson: &str) {
     for number in 1..=common::sample().map_or(usize::MAX, |_| 1) {
         let (home, before) = (Home::new(), Host::look());
         let fault = number.to_string();
-        let ran = home.run(["learn", lesson, "--auto", "--format", "jsonl", "--fault", &fault]);
+        let ran = common::finish(learn(&home, lesson).args(["--fault", &fault]));
         let events = common::events(&ran.out);
         if !events.iter().any(|event| event["event"] == "pause" && event["number"] == number) {
             return assert!(number > 1 && ran.code == Some(0), "{lesson}: {ran}");

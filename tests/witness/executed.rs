@@ -265,7 +265,10 @@ impl Process {
             other => other,
         };
         let given = args.iter().filter(|arg| !(name != call && arg.starts_with("AT_")));
-        let args: Vec<String> = given.map(|arg| argument(arg)).collect();
+        let mut args: Vec<String> = given.map(|arg| argument(arg)).collect();
+        if name != call && name == "link" {
+            args.truncate(2); // flags, of which there are none
+        }
         // A cgroup whose last process has just died is busy for a moment. Its removal is tried until it is
         // possible, and told once.
         if let Some(last) = self.actions.last()

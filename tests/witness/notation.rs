@@ -131,7 +131,11 @@ pub(crate) fn number(text: &str) -> String {
 /// A string without its escapes. The program shortens long ones, so both are cut at the same length.
 fn string_argument(text: &str) -> String {
     const LONG: usize = 400;
-    let bytes = unescaped(text.rsplit_once('"').map_or(text, |(inside, _)| inside));
+    let mut bytes = unescaped(text.rsplit_once('"').map_or(text, |(inside, _)| inside));
+    // Many zeros are told as one.
+    if bytes.iter().all(|byte| *byte == 0) {
+        bytes.truncate(1);
+    }
     format!("{:?}", String::from_utf8_lossy(&bytes).chars().take(LONG).collect::<String>())
 }
 

@@ -54,6 +54,8 @@ pub enum Fact {
     NoModules,
     /// The path is on the stage, whose file system is in memory.
     InMemory,
+    /// The kernel is older than 6.6.
+    OldTmpfs,
     /// No cgroup file system is mounted.
     NoTree,
     /// There are cgroup trees of version 1.
@@ -166,6 +168,7 @@ impl Fact {
                 let path = word("args").trim_start_matches('"');
                 plain(path.starts_with("/tmp/") || !path.starts_with('/'))
             }
+            Fact::OldTmpfs => plain(!need::is_at_least((6, 6))),
             Fact::NoTree => plain(layout() == Layout::None),
             Fact::V1Mounted => plain(matches!(layout(), Layout::V1 | Layout::Mixed)),
             Fact::BootedWithout => plain(around::booted_with("cgroup_disable", word("controller"))),

@@ -160,6 +160,11 @@ pub const TABLE: &[Row] = &[
         "the disk is full: {call}({args}): {errno}",
         "make room on it: df -h shows how full each one is",
     ),
+    tried(&[OtherCall]).errno(&[EIO]).facts(&[InMemory, OldTmpfs]).says(
+        "overlayfs cannot mark a directory as opaque: in this kernel, {release}, a file system in memory keeps no \
+         attributes of users ({call}: {errno})",
+        "boot Linux 6.6 or newer, or run glassbox as root",
+    ),
     // Refused for no reason that was found.
     tried(CALLS)
         .errno(DENIED)
