@@ -17,6 +17,7 @@ mod dev_proc_sys;
 mod freezer;
 mod ipc;
 mod join;
+mod layers;
 mod memory;
 mod mount;
 mod network;
@@ -60,7 +61,10 @@ pub const PARTS: &[Part] = &[
         title: "Control groups",
         lessons: &[&cgroup_tree::LESSON, &memory::LESSON, &pids::LESSON, &freezer::LESSON],
     },
-    Part { title: "Union file system and images", lessons: &[&overlay::LESSON, &copy_up::LESSON] },
+    Part {
+        title: "Union file system and images",
+        lessons: &[&overlay::LESSON, &copy_up::LESSON, &layers::LESSON],
+    },
     Part {
         title: "Root file system",
         lessons: &[&chroot::LESSON, &pivot_root::LESSON, &dev_proc_sys::LESSON],

@@ -17,6 +17,7 @@ mod dev_proc_sys;
 mod freezer;
 mod ipc;
 mod join;
+mod layers;
 mod life;
 mod memory;
 mod mount;
@@ -88,6 +89,7 @@ const ATTEMPTS: &[Attempts] = &[
     freezer::ATTEMPTS,
     overlay::ATTEMPTS,
     copy_up::ATTEMPTS,
+    layers::ATTEMPTS,
     chroot::ATTEMPTS,
     pivot_root::ATTEMPTS,
     dev_proc_sys::ATTEMPTS,
