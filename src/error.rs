@@ -32,7 +32,7 @@ pub enum Error {
     Cgroup(#[from] kernel::cgroup::Missing),
     /// The machine's own files are not as needed.
     #[error(transparent)]
-    Image(#[from] crate::container::image::Error),
+    Image(#[from] crate::image::Error),
     /// Something else that the system refused.
     #[error("{what}: {}", answer(why))]
     Io {
@@ -59,7 +59,7 @@ impl Error {
             Error::Kernel(error) => explain(error),
             Error::Unreadable(state) => explain(state),
             Error::Cgroup(missing) => explain(missing),
-            Error::Image(error) => explain(error),
+            Error::Image(error) => error.explained(),
             Error::Io { what, why } => explain(Attempt::system(what, why)),
             Error::Output(why) => explain(Attempt::output(why)),
             Error::Told(refusal) => refusal.clone(),

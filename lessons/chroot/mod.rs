@@ -4,8 +4,8 @@ mod lab;
 
 use std::path::Path;
 
-use crate::container::image;
 use crate::event::man;
+use crate::image::tiny;
 use crate::kernel::namespace::{Kind, unshare};
 use crate::kernel::process::Clone3;
 use crate::kernel::{self, Errno, Refused, capability, fs};
@@ -47,7 +47,7 @@ fn another_root(stage: &mut Stage) -> Result<()> {
          which is the host's. The host is played by a mount namespace of the lesson's own.",
     );
     fs::mkdir(JAIL)?;
-    stage.backstage(|| image::build(Path::new(JAIL)))?;
+    stage.backstage(|| tiny::build(Path::new(JAIL)))?;
     fs::create(SECRET, "42\n")?;
     let jail = identity(JAIL)?;
 

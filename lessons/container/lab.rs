@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use crate::container::{devices, image};
+use crate::container::devices;
 use crate::error::Result;
+use crate::image::tiny;
 use crate::kernel::mount::make_private;
 use crate::kernel::namespace::{Kind as Namespace, map_self_to_root};
 use crate::kernel::process::Clone3;
@@ -47,7 +48,7 @@ fn begin(setting: &mut Setting) -> Result<()> {
     let mark = setting.draw_name("mark", "scene");
     let root = setting.directory()?.join("root");
     fs::mkdir(&root)?;
-    image::build(&root)?;
+    tiny::build(&root)?;
     fs::create(root.join(MARK), mark)?;
     setting.remember("root", root.display().to_string());
     let user = if setting.mode().is_rootless() { " --user --map-root-user" } else { "" };

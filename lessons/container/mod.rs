@@ -5,8 +5,9 @@ mod lab;
 
 use std::path::Path;
 
-use crate::container::{image, masks};
+use crate::container::masks;
 use crate::event::{kernel_doc, man};
+use crate::image::tiny;
 use crate::kernel::cgroup::{Controller, MEMORY_MAX, PIDS_MAX};
 use crate::kernel::fs;
 use crate::kernel::namespace::Kind;
@@ -73,7 +74,7 @@ fn image_is_a_directory(stage: &mut Stage) -> Result<()> {
          a small one on the spot, from this machine's own programs and the libraries that they need.",
     );
     ["tiny", "upper", "work", "merged"].iter().try_for_each(fs::mkdir)?;
-    let tiny = stage.backstage(|| image::build(Path::new("tiny")))?;
+    let tiny = stage.backstage(|| tiny::build(Path::new("tiny")))?;
     stage.measure("programs in the image", tiny.programs.len(), "tiny/bin");
     stage.measure("libraries that they need", tiny.libraries, "their ELF headers");
     stage.measure("size", format!("{} KiB", tiny.bytes / 1024), "stat()");

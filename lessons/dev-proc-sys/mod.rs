@@ -5,8 +5,8 @@ mod lab;
 
 use std::path::Path;
 
-use crate::container::image;
 use crate::event::man;
+use crate::image::tiny;
 use crate::kernel::fs;
 use crate::kernel::namespace::Kind;
 use crate::kernel::process::Clone3;
@@ -54,7 +54,7 @@ fn an_empty_dev(stage: &mut Stage) -> Result<Child> {
          nothing more is done.",
     );
     fs::mkdir(IMAGE)?;
-    stage.backstage(|| image::build(Path::new(IMAGE)))?;
+    stage.backstage(|| tiny::build(Path::new(IMAGE)))?;
     let null = stage.predict(
         "A program in there writes to /dev/null, as with `>`. What becomes of it?",
         &["ENOENT: there is no such file", "it is gone, as always", "it is kept, in a file"],

@@ -1,7 +1,8 @@
 //! Do: give a process another root, and nothing of the host's.
 
-use crate::container::{devices, image, root};
+use crate::container::{devices, root};
 use crate::error::{Error, Result};
+use crate::image::tiny;
 use crate::kernel::mount::{bind, make_private};
 use crate::kernel::namespace::{Kind as Namespace, map_self_to_root};
 use crate::kernel::process::Clone3;
@@ -31,7 +32,7 @@ fn begin(setting: &mut Setting) -> Result<()> {
     let mark = setting.draw_name("mark", "scene");
     let root = setting.directory()?.join("root");
     fs::mkdir(&root)?;
-    image::build(&root)?;
+    tiny::build(&root)?;
     fs::create(root.join(MARK), mark)?;
     setting.remember("root", root.display().to_string());
     let user = if setting.mode().is_rootless() { " --user --map-root-user" } else { "" };

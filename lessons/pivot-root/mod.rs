@@ -5,8 +5,9 @@ mod lab;
 use std::path::Path;
 
 use super::chroot::{leave, read};
-use crate::container::{devices, image, root};
+use crate::container::{devices, root};
 use crate::event::man;
+use crate::image::tiny;
 use crate::kernel::mount::{Flags, UmountFlags, bind, make_private, mount, pivot_root, umount2};
 use crate::kernel::namespace::Kind;
 use crate::kernel::process::{Clone3, Ended, Sig, kill};
@@ -53,7 +54,7 @@ fn what_it_wants(stage: &mut Stage) -> Result<()> {
          own tries to make it the root.",
     );
     fs::mkdir(NEW)?;
-    stage.backstage(|| image::build(Path::new(NEW)))?;
+    stage.backstage(|| tiny::build(Path::new(NEW)))?;
     fs::create(SECRET, "42\n")?;
     let guess = stage.predict(
         "new is a directory with an image in it. What does pivot_root(new, new/put) say?",

@@ -7,8 +7,8 @@ mod lab;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::container::{image, initramfs};
 use crate::event::{kernel_doc, man};
+use crate::image::{initramfs, tiny};
 use crate::kernel::arch::HERE;
 use crate::kernel::namespace::Kind;
 use crate::kernel::process::{Ended, Sig};
@@ -72,7 +72,7 @@ fn one_tree(stage: &mut Stage) -> Result<()> {
          into one file, from which a kernel can unpack them.",
     );
     [TREE, UPPER, "work", "merged"].iter().try_for_each(fs::mkdir)?;
-    let tiny = stage.backstage(|| image::build(Path::new(TREE)))?;
+    let tiny = stage.backstage(|| tiny::build(Path::new(TREE)))?;
     stage.backstage(|| {
         fs::create(format!("{TREE}/init"), INIT)?;
         fs::create(format!("{TREE}/etc/motd"), format!("{MOTD}\n"))

@@ -3,6 +3,7 @@
 mod audience;
 mod book;
 mod doctor;
+mod image;
 mod inspect;
 mod keys;
 mod lab;
@@ -76,6 +77,12 @@ enum Command {
     /// Build the book that goes with the lessons
     #[command(after_help = "Examples:\n  glassbox book\n  glassbox book --open")]
     Book(book::Args),
+    /// Take images in that other tools have made
+    #[command(after_help = image::load::EXAMPLES)]
+    Load(image::load::Args),
+    /// List images
+    #[command(after_help = image::list::EXAMPLES)]
+    Images(image::list::Args),
     /// Remove what runs left that could not do it themselves
     #[command(after_help = "Example:\n  glassbox sweep")]
     Sweep,
@@ -108,6 +115,8 @@ pub fn main() -> ExitCode {
         Some(Command::Lab(args)) => lab::run(&args),
         Some(Command::Progress(args)) => progress::run(&args),
         Some(Command::Book(args)) => book::run(&args),
+        Some(Command::Load(args)) => image::load::run(&args),
+        Some(Command::Images(args)) => image::list::run(&args),
         Some(Command::Sweep) => sweep::run(),
         Some(Command::Completions { shell }) => {
             // clap panics when it cannot write: into memory first.

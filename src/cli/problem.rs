@@ -90,6 +90,14 @@ impl From<Error> for Problem {
     }
 }
 
+/// Something with an image that could not be done.
+impl From<crate::image::Error> for Problem {
+    fn from(error: crate::image::Error) -> Self {
+        let Refusal { why, hint } = error.explained();
+        Self { message: why, hint, code: 1 }
+    }
+}
+
 /// Output that cannot be written.
 impl From<io::Error> for Problem {
     fn from(error: io::Error) -> Self {

@@ -4,9 +4,6 @@
 //! so that they are narrated when somebody listens and cost nothing when nobody does.
 
 pub mod devices;
-pub mod image;
-pub mod initramfs;
-mod libraries;
 pub mod masks;
 pub mod profile;
 pub mod root;

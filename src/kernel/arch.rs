@@ -115,6 +115,18 @@ use X86_64 as BUILT_FOR;
 /// The one that this program was built for.
 pub const HERE: Architecture = BUILT_FOR;
 
+impl Architecture {
+    /// What images call it: the name that the Go language has for it.
+    /// <https://github.com/opencontainers/image-spec/blob/main/config.md>
+    pub fn name_in_images(&self) -> &'static str {
+        match self.name {
+            "x86_64" => "amd64",
+            "aarch64" => "arm64",
+            other => other,
+        }
+    }
+}
+
 /// The size of a page of memory. It is the running kernel's choice, 4 to 64 KiB.
 /// <https://man7.org/linux/man-pages/man2/getpagesize.2.html>
 pub fn page_size() -> usize {

@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, reason = "this is the layer that records them")]
 
 pub mod arch;
+pub mod at;
 pub mod capability;
 pub mod cgroup;
 pub mod clock;

@@ -2,10 +2,14 @@
 //! that they need. No download, and the same on every distribution's layout.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use super::libraries;
+use super::digest::Hash;
+use super::import::{self, About};
+use super::store::{Image, Store};
+use super::{Execution, Reference, libraries, load, pack};
 use crate::kernel::{self, fs as kfs};
 use crate::machine::Attempt;
 use crate::probe::programs;
@@ -69,8 +73,41 @@ pub struct Tiny {
     pub bytes: u64,
 }
 
+/// What it is called in the store.
+const NAME: &str = "tiny";
+
+/// Whether this image is meant.
+pub(super) fn is_meant(reference: &str) -> bool {
+    let full = |text: &str| Reference::parse(text).ok().map(|name| name.full());
+    full(reference).is_some() && full(reference) == full(NAME)
+}
+
+/// Make it a proper image of the store.
+pub(super) fn make(store: &Store) -> super::Result<Image> {
+    let work = store.work()?;
+    let root = work.directory("tiny")?;
+    build(&root)?;
+    let root = super::error::doing("cannot read the image tiny", File::open(&root))?;
+    let (layer, _) = pack::layer(root.as_fd(), pack::Owners::Root, Hash::new(work.file("layer")?))?;
+    let (size, digest) = (layer.count(), layer.digest());
+    let layer = super::error::doing("cannot read the image tiny", File::open(work.path("layer")))?;
+    let execution = Execution {
+        env: Some(vec!["PATH=/bin".into()]),
+        cmd: Some(vec!["/bin/sh".into()]),
+        ..Execution::default()
+    };
+    let name = Some(Reference::parse(NAME)?);
+    let created_by = Some("glassbox: programs of this machine, and the libraries that they need".into());
+    let about = About { name, execution, created_by, ..About::default() };
+    Ok(import::layer(store, &work, layer, (digest, size), about, load::LIMIT)?.0)
+}
+
 /// Make it in the empty directory `root`.
-pub fn build(root: &Path) -> Result<Tiny, Error> {
+pub fn build(root: &Path) -> super::Result<Tiny> {
+    Ok(fill(root)?)
+}
+
+fn fill(root: &Path) -> Result<Tiny, Error> {
     DIRECTORIES.iter().try_for_each(|dir| kfs::mkdir(root.join(dir)))?;
     kfs::create(root.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n")?;
     kfs::create(root.join("etc/group"), "root:x:0:\n")?;

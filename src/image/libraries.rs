@@ -13,7 +13,7 @@ use elf::ElfBytes;
 use elf::abi::{DT_NEEDED, DT_RPATH, DT_RUNPATH, PT_INTERP};
 use elf::endian::AnyEndian;
 
-use super::image::Error;
+use super::tiny::Error;
 
 /// What the dynamic section of a file asks for.
 #[derive(Default)]

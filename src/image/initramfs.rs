@@ -8,10 +8,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::image::Error;
+use super::tiny::Error;
 
 /// Everything in the directory `root`, whose owner is root inside.
-pub fn pack(root: &Path) -> Result<Vec<u8>, Error> {
+pub fn pack(root: &Path) -> super::Result<Vec<u8>> {
     let mut archive = Archive::default();
     archive.add_tree(root, b"")?;
     archive.add(b"TRAILER!!!", 0, b"");
