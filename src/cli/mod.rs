@@ -83,6 +83,24 @@ enum Command {
     /// List images
     #[command(after_help = image::list::EXAMPLES)]
     Images(image::list::Args),
+    /// Write images into an archive for other engines
+    #[command(after_help = image::save::EXAMPLES)]
+    Save(image::save::Args),
+    /// Make an image of a root file system
+    #[command(after_help = image::import::EXAMPLES)]
+    Import(image::import::Args),
+    /// Show what an image came from
+    #[command(after_help = image::history::EXAMPLES)]
+    History(image::history::Args),
+    /// Give an image another name
+    #[command(after_help = image::remove::TAG_EXAMPLES)]
+    Tag(image::remove::TagArgs),
+    /// Remove images
+    #[command(after_help = image::remove::RMI_EXAMPLES)]
+    Rmi(image::remove::RmiArgs),
+    /// Remove images that nothing needs
+    #[command(after_help = image::remove::PRUNE_EXAMPLES)]
+    Prune(image::remove::PruneArgs),
     /// Remove what runs left that could not do it themselves
     #[command(after_help = "Example:\n  glassbox sweep")]
     Sweep,
@@ -117,6 +135,12 @@ pub fn main() -> ExitCode {
         Some(Command::Book(args)) => book::run(&args),
         Some(Command::Load(args)) => image::load::run(&args),
         Some(Command::Images(args)) => image::list::run(&args),
+        Some(Command::Save(args)) => image::save::run(&args),
+        Some(Command::Import(args)) => image::import::run(&args),
+        Some(Command::History(args)) => image::history::run(&args),
+        Some(Command::Tag(args)) => image::remove::tag(&args),
+        Some(Command::Rmi(args)) => image::remove::rmi(&args),
+        Some(Command::Prune(args)) => image::remove::prune(&args),
         Some(Command::Sweep) => sweep::run(),
         Some(Command::Completions { shell }) => {
             // clap panics when it cannot write: into memory first.

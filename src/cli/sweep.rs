@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::Outcome;
 use super::problem::{Problem, state_directory, unwritable};
+use crate::image::Store;
 use crate::machine::Attempt;
 use crate::state::remove_unfinished;
 use crate::trace::sweep;
@@ -13,20 +14,24 @@ pub(super) fn run() -> Outcome {
     let state = state_directory()?;
     let runs = state.join("runs");
     let swept = sweep::sweep(&runs).map_err(|error| unwritable(&runs, &error))?;
-    let mut unfinished = 0;
+    let images = Store::place(&state);
+    let images = if images.exists() { Store::open(&images)?.cleared() } else { 0 };
+    let mut files = 0;
     for dir in [&state, &state.join("labs")] {
-        unfinished += remove_unfinished(dir).map_err(|error| unwritable(dir, &error))?;
+        files += remove_unfinished(dir).map_err(|error| unwritable(dir, &error))?;
     }
     let mut out = io::stdout().lock();
-    match swept.settled.len() {
-        0 if unfinished == 0 => writeln!(out, "nothing was left")?,
-        0 => {}
-        1 => writeln!(out, "removed what 1 run left")?,
-        count => writeln!(out, "removed what {count} runs left")?,
+    let removed = [
+        (swept.settled.len(), "what 1 run left", "what {} runs left"),
+        (images, "what 1 unfinished image left", "what {} unfinished images left"),
+        (files, "1 file that was never finished", "{} files that were never finished"),
+    ];
+    for (count, one, several) in removed.iter().filter(|(count, ..)| *count > 0) {
+        let what = if *count == 1 { one.to_string() } else { several.replace("{}", &count.to_string()) };
+        writeln!(out, "removed {what}")?;
     }
-    if unfinished > 0 {
-        let files = if unfinished == 1 { "file that was" } else { "files that were" };
-        writeln!(out, "removed {unfinished} {files} never finished")?;
+    if removed.iter().all(|(count, ..)| *count == 0) {
+        writeln!(out, "nothing was left")?;
     }
     for run in &swept.running {
         writeln!(out, "run {run} is still going on: left alone")?;

@@ -39,6 +39,14 @@ pub enum Error {
         /// By what.
         by: String,
     },
+    /// It has other names, too.
+    #[error("the image {image} has several names: {names}")]
+    Named {
+        /// Which one.
+        image: String,
+        /// What it is called.
+        names: String,
+    },
     /// An archive or the store itself is not as it should be.
     #[error("{0}")]
     Damaged(String),
@@ -78,7 +86,12 @@ impl Error {
             Error::Unknown(_) => "glassbox images lists what there is; glassbox load takes others in".into(),
             Error::Ambiguous { .. } => "write more of it: glassbox images --no-trunc".into(),
             Error::Name { .. } => "a name is like web, team/web:1.2 or registry.example/team/web:1.2".into(),
-            Error::InUse { .. } => "remove what uses it first, or take its name away alone".into(),
+            Error::InUse { .. } => {
+                "remove that container first, or take the name away alone: glassbox rmi -f".into()
+            }
+            Error::Named { image, .. } => {
+                format!("take them away one by one, or all: glassbox rmi -f {image}")
+            }
             Error::Damaged(_) => "get it again: it is incomplete, or was changed on its way".into(),
             Error::Hostile(_) => "nothing of it was kept: ask whoever made it what it is for".into(),
             Error::TooLarge(_) => "if you trust it, allow more: glassbox load --limit 100g".into(),

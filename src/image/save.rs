@@ -15,7 +15,7 @@ use super::{Digest, Reference};
 /// What an archive is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// An OCI layout; layers are as they came.
+    /// An OCI layout; layers are as they came. Beside its index it has docker's, as `docker save` writes both.
     Oci,
     /// What `docker save` has always written; layers are not compressed.
     Docker,
@@ -54,6 +54,17 @@ fn oci(store: &Store, images: &[(Image, Vec<Reference>)], archive: &mut Writer<i
         archive.file_from(&format!("blobs/sha256/{}", digest.hex()), size, &mut store.open_blob(digest)?)?;
     }
     archive.file("index.json", &manifest::write(&Index::new(entries))?)?;
+    // Beside it what older engines look for, with the same files.
+    let blob = |digest: &Digest| format!("blobs/sha256/{}", digest.hex());
+    let beside: Vec<DockerEntry> = images
+        .iter()
+        .map(|(image, names)| DockerEntry {
+            config: blob(&image.id),
+            repo_tags: names.iter().map(Reference::full).collect(),
+            layers: image.blobs().iter().map(|part| blob(&part.digest)).collect(),
+        })
+        .collect();
+    archive.file("manifest.json", &manifest::write(&beside)?)?;
     archive.file("oci-layout", LAYOUT.as_bytes())
 }
 
@@ -79,7 +90,7 @@ fn docker(store: &Store, images: &[(Image, Vec<Reference>)], archive: &mut Write
         }
         entries.push(DockerEntry {
             config,
-            repo_tags: names.iter().map(ToString::to_string).collect(),
+            repo_tags: names.iter().map(Reference::full).collect(),
             layers: image.layers.iter().map(|layer| file(&layer.diff_id)).collect(),
         });
     }

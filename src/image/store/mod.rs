@@ -48,6 +48,7 @@ pub struct Store {
     dir: PathBuf,
     users: Users,
     lock: File,
+    cleared: usize,
 }
 
 /// An image that is in the store.
@@ -144,12 +145,17 @@ impl Store {
         };
         let lock = doing(format!("cannot make the image store {}", dir.display()), lock)?;
         flock(&lock, Lock::Shared)?;
-        let store = Self { dir: dir.into(), users: Users::of_caller(), lock };
+        let mut store = Self { dir: dir.into(), users: Users::of_caller(), lock, cleared: 0 };
         if !store.dir.join("oci-layout").exists() {
             store.write("oci-layout", LAYOUT.as_bytes())?;
         }
-        store.clear_leftovers()?;
+        store.cleared = store.clear_leftovers()?;
         Ok(store)
+    }
+
+    /// Of how many killed commands it was cleared when it was opened.
+    pub fn cleared(&self) -> usize {
+        self.cleared
     }
 
     /// Who its layers belong to.

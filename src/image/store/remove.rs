@@ -62,13 +62,12 @@ impl Store {
             {
                 return Err(Error::InUse {
                     image: image.shown(),
-                    by: format!("the container {container} needs it"),
+                    by: format!("the container {container} is of it"),
                 });
             }
             if name.is_none() && image.names.len() > 1 && !force {
                 let names: Vec<String> = image.names.iter().map(ToString::to_string).collect();
-                let by = format!("it has the names {}", names.join(", "));
-                return Err(Error::InUse { image: image.id.short().into(), by });
+                return Err(Error::Named { image: image.id.short().into(), names: names.join(", ") });
             }
             let gone: Vec<Reference> = name.map_or(image.names.clone(), |name| vec![name]);
             let deletes = goes && used.is_none();
