@@ -32,6 +32,18 @@ pub(super) fn decoder<'a>(source: impl Read + 'a) -> Result<Box<dyn Read + 'a>> 
     })
 }
 
+/// Archives are filled up to whole records, and these are not that large.
+const MOST_AFTER: u64 = 64 << 20;
+
+/// Read what comes after the end of an archive: it belongs to its digest, and compression ends there, too.
+pub(super) fn drain(mut rest: impl Read) -> Result<()> {
+    let after = io::copy(&mut (&mut rest).take(MOST_AFTER), &mut io::sink()).map_err(reading)?;
+    if after == MOST_AFTER {
+        return Err(Error::Hostile("it goes on and on after its end".into()));
+    }
+    Ok(())
+}
+
 /// A reader whose first bytes have been looked at.
 struct Peeked<R> {
     first: [u8; 5],

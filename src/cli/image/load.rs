@@ -43,11 +43,11 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
     };
     tell(&loaded.left_out);
     let mut out = io::stdout().lock();
-    for image in loaded.images.iter().filter(|_| !args.quiet) {
-        if image.names.is_empty() {
+    for (image, names) in loaded.images.iter().filter(|_| !args.quiet) {
+        if names.is_empty() {
             writeln!(out, "Loaded image ID: {}", image.id)?;
         }
-        image.names.iter().try_for_each(|name| writeln!(out, "Loaded image: {name}"))?;
+        names.iter().try_for_each(|name| writeln!(out, "Loaded image: {name}"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -23,8 +23,8 @@ pub const LIMIT: u64 = 64 << 30;
 /// What has come in.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The images.
-    pub images: Vec<Image>,
+    /// The images, and what each is called in the archive.
+    pub images: Vec<(Image, Vec<Reference>)>,
     /// What could not be had as it is in the archive.
     pub left_out: LeftOut,
 }
@@ -90,7 +90,8 @@ fn take(
         images.push(admit(&mut arrival, image, limit)?);
     }
     let left_out = arrival.left_out;
-    Ok(Loaded { images: arrival.commit(&images)?, left_out })
+    let names = images.iter().map(|(_, names)| names.clone());
+    Ok(Loaded { images: arrival.commit(&images)?.into_iter().zip(names).collect(), left_out })
 }
 
 /// Check and unpack an image.

@@ -8,7 +8,7 @@ use std::io::{self, Read, Seek};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use crate::image::codec::decoder;
+use crate::image::codec::{decoder, drain};
 use crate::image::digest::{Digest, Hash};
 use crate::image::error::{Error, Result, doing, reading};
 use crate::image::manifest::{Descriptor, LONGEST};
@@ -47,7 +47,8 @@ impl<'a> Source<'a> {
     /// Everything in an archive, compressed or not.
     pub(super) fn archive(work: &'a Work, stream: impl Read, limit: u64) -> Result<Self> {
         let mut source = Self { work, members: HashMap::new(), links: HashMap::new(), directory: None };
-        let mut archive = Reader::new(decoder(stream)?, limit);
+        let mut stream = decoder(stream)?;
+        let mut archive = Reader::new(&mut stream, limit);
         while let Some(entry) = archive.next()? {
             let name = clean(&entry.path)?;
             if source.members.len() + source.links.len() >= MOST {
@@ -73,6 +74,7 @@ impl<'a> Source<'a> {
         if !archive.has_ended() {
             return Err(Error::Damaged("it ends in the middle".into()));
         }
+        drain(stream)?;
         Ok(source)
     }
 

@@ -17,17 +17,14 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use tree::{Tree, is_portable};
 
-use super::codec::decoder;
+use super::codec::{decoder, drain};
 use super::digest::{Digest, Hash};
-use super::error::{Error, Result, reading};
+use super::error::{Error, Result};
 use super::tar::{Entry, Kind, Reader};
 use super::users::Powers;
 
 /// The most entries of one layer.
 const MOST_ENTRIES: u64 = 4_000_000;
-
-/// Archives are filled up to whole records, and these are not that large.
-const MOST_AFTER: u64 = 64 << 20;
 
 /// What came of an archive.
 #[derive(Debug, Serialize, Deserialize)]
@@ -74,11 +71,7 @@ pub(super) fn layer(
         tree.put(&entry, &mut archive)?;
     }
     let has_ended = archive.has_ended();
-    // What comes after the end of the archive belongs to its digest.
-    let after = std::io::copy(&mut (&mut hash).take(MOST_AFTER), &mut std::io::sink()).map_err(reading)?;
-    if after == MOST_AFTER {
-        return Err(Error::Hostile("it goes on and on after its end".into()));
-    }
+    drain(&mut hash)?;
     let (size, left_out) = tree.finish()?;
     // Where the digest is known, that holds; elsewhere the end alone says that all of it is there.
     if !has_ended && !is_checked {

@@ -98,7 +98,7 @@ impl<'a> Tree<'a> {
         }
         match self.open(self.root, path) {
             Ok(dir) => return Ok(dir),
-            Err(error) if error.errno == Errno::ENOENT => {}
+            Err(error) if matches!(error.errno, Errno::ENOENT | Errno::ENOTDIR) => {}
             Err(error) => return Err(out_of(path, error)),
         }
         let mut dir = self.open(self.root, Path::new("."))?;
@@ -106,16 +106,19 @@ impl<'a> Tree<'a> {
         for part in path {
             so_far.push(part);
             let part = Path::new(part);
-            let next = match self.open(dir.as_fd(), part) {
-                Err(error) if error.errno == Errno::ENOENT => {
-                    at::mkdirat(dir.as_fd(), part, 0o755)?;
-                    at::fchmodat(dir.as_fd(), part, 0o755)?;
-                    self.times.insert(so_far.clone(), (0, 0));
-                    self.open(dir.as_fd(), part)
-                }
-                opened => opened,
-            };
-            dir = next.map_err(|error| out_of(&so_far, error))?;
+            let found = look(dir.as_fd(), part)?;
+            if found == Found::Whiteout {
+                at::unlinkat(dir.as_fd(), part, at::AtFlags::empty())?;
+            }
+            if matches!(found, Found::Nothing | Found::Whiteout) {
+                at::mkdirat(dir.as_fd(), part, 0o755)?;
+                at::fchmodat(dir.as_fd(), part, 0o755)?;
+                self.times.insert(so_far.clone(), (0, 0));
+            }
+            dir = self.open(dir.as_fd(), part).map_err(|error| out_of(&so_far, error))?;
+            if found == Found::Whiteout {
+                self.make_opaque(dir.as_fd())?;
+            }
         }
         Ok(dir)
     }
