@@ -165,6 +165,11 @@ fn closed_pipe() {
         "sweep",
         "lab list",
         "completions bash",
+        "images",
+        "history tiny",
+        "image inspect tiny",
+        "save tiny",
+        "prune --force --all",
     ];
     let lessons = ["learn pid --auto", "learn pid --auto --format jsonl", "learn --all --auto"];
     for arguments in commands.into_iter().chain(lessons).chain(["--help"]) {
@@ -177,7 +182,7 @@ fn closed_pipe() {
 fn full_disk() {
     let home = Home::new();
     let mut commands = vec!["list", "doctor", "doctor --format json", "progress", "sweep", "lab list"];
-    commands.push("completions bash");
+    commands.extend(["completions bash", "images", "history tiny", "image inspect tiny", "prune -a -f"]);
     if runs("pid", "writing to a full disk") {
         commands.extend(["learn pid --auto", "learn pid --auto --format jsonl", "lab start pid"]);
         commands.extend(["lab check pid 1", "lab hint pid", "lab solve pid --yes", "lab reset pid"]);

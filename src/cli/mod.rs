@@ -101,6 +101,9 @@ enum Command {
     /// Remove images that nothing needs
     #[command(after_help = image::remove::PRUNE_EXAMPLES)]
     Prune(image::remove::PruneArgs),
+    /// The same commands, as docker has them below this one, and inspect
+    #[command(subcommand)]
+    Image(image::Command),
     /// Remove what runs left that could not do it themselves
     #[command(after_help = "Example:\n  glassbox sweep")]
     Sweep,
@@ -141,6 +144,7 @@ pub fn main() -> ExitCode {
         Some(Command::Tag(args)) => image::remove::tag(&args),
         Some(Command::Rmi(args)) => image::remove::rmi(&args),
         Some(Command::Prune(args)) => image::remove::prune(&args),
+        Some(Command::Image(command)) => image::run(&command),
         Some(Command::Sweep) => sweep::run(),
         Some(Command::Completions { shell }) => {
             // clap panics when it cannot write: into memory first.

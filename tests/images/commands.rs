@@ -10,6 +10,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("commands: images", images),
         trial("commands: names and numbers", names_and_numbers),
+        trial("commands: image inspect, and its neighbours", inspect),
         trial("commands: rmi", rmi),
         trial("commands: prune", prune),
         trial("commands: a name that moves on", moves_on),
@@ -59,6 +60,18 @@ fn names_and_numbers() {
     assert!(ran.code == Some(1) && ran.err.starts_with("error: there is no image \"web\"\nhint: "), "{ran}");
     let wrong = format!("web:1@sha256:{}", "0".repeat(64));
     assert_eq!(bench.try_glassbox(&["history", &wrong]).code, Some(1));
+}
+
+fn inspect() {
+    let bench = Bench::new();
+    let id = load(&bench, "web:1", "one");
+    let seen: serde_json::Value =
+        serde_json::from_str(&bench.glassbox(&["image", "inspect", "web:1"])).unwrap();
+    assert_eq!((seen[0]["Id"].as_str(), seen[0]["RepoTags"][0].as_str()), (Some(&*id), Some("web:1")));
+    let layer = bench.layer("web:1");
+    assert_eq!(seen[0]["GraphDriver"]["Data"]["LowerDir"], layer.to_str().unwrap());
+    assert_eq!(bench.glassbox(&["image", "ls", "-q", "--no-trunc"]), format!("{id}\n"));
+    assert_eq!(bench.glassbox(&["image", "rm", "web:1"]), format!("Untagged: web:1\nDeleted: {id}\n"));
 }
 
 fn rmi() {

@@ -45,11 +45,9 @@ fn again() {
         assert_eq!(diff_ids(&loaded), diff_ids(&image), "{format}");
         assert_eq!(loaded.digest() == image.digest(), same_manifest, "{format}");
         // In docker's format layers are not compressed, and the manifest is another one.
-        assert_eq!(
-            other.stored().intersection(&bench.stored()).count() >= bench.stored().len() - 2,
-            true,
-            "{format}"
-        );
+        if same_manifest {
+            assert_eq!(other.stored(), bench.stored(), "every blob is the same");
+        }
     }
 }
 

@@ -2,12 +2,14 @@
 
 pub(super) mod history;
 pub(super) mod import;
+pub(super) mod inspect;
 pub(super) mod list;
 pub(super) mod load;
 pub(super) mod remove;
 pub(super) mod save;
 mod time;
 
+use clap::Subcommand;
 use unicode_width::UnicodeWidthStr;
 
 use super::Outcome;
@@ -16,6 +18,52 @@ use crate::image::store::InUse;
 use crate::image::{self, LeftOut, Store};
 
 use time::{ago, rfc3339};
+
+/// The same commands as docker has them below `image`.
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// All that is known of images, as JSON
+    #[command(after_help = inspect::EXAMPLES)]
+    Inspect(inspect::Args),
+    /// List images
+    #[command(alias = "list", after_help = list::EXAMPLES)]
+    Ls(list::Args),
+    /// Show what an image came from
+    #[command(after_help = history::EXAMPLES)]
+    History(history::Args),
+    /// Make an image of a root file system
+    #[command(after_help = import::EXAMPLES)]
+    Import(import::Args),
+    /// Take images in that other tools have made
+    #[command(after_help = load::EXAMPLES)]
+    Load(load::Args),
+    /// Write images into an archive for other engines
+    #[command(after_help = save::EXAMPLES)]
+    Save(save::Args),
+    /// Give an image another name
+    #[command(after_help = remove::TAG_EXAMPLES)]
+    Tag(remove::TagArgs),
+    /// Remove images
+    #[command(alias = "remove", after_help = remove::RMI_EXAMPLES)]
+    Rm(remove::RmiArgs),
+    /// Remove images that nothing needs
+    #[command(after_help = remove::PRUNE_EXAMPLES)]
+    Prune(remove::PruneArgs),
+}
+
+pub(super) fn run(command: &Command) -> Outcome {
+    match command {
+        Command::Inspect(args) => inspect::run(args),
+        Command::Ls(args) => list::run(args),
+        Command::History(args) => history::run(args),
+        Command::Import(args) => import::run(args),
+        Command::Load(args) => load::run(args),
+        Command::Save(args) => save::run(args),
+        Command::Tag(args) => remove::tag(args),
+        Command::Rm(args) => remove::rmi(args),
+        Command::Prune(args) => remove::prune(args),
+    }
+}
 
 /// The images of this user.
 fn store() -> Result<Store, Problem> {
