@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// What is known of an image besides its files. What other tools put in beside these fields is not kept.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -16,12 +16,12 @@ pub struct Config {
     /// For which system: `linux`.
     pub os: String,
     /// How a container of it starts.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     pub config: Execution,
     /// Its layers.
     pub rootfs: RootFs,
     /// What each layer came from, the oldest first; some entries have no layer.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_nothing", skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<History>,
 }
 
@@ -30,7 +30,7 @@ pub struct Config {
 #[serde(rename_all = "PascalCase", default)]
 pub struct Execution {
     /// `name`, `uid`, `name:group` or `uid:gid`; root if it is empty.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "or_nothing", skip_serializing_if = "String::is_empty")]
     pub user: String,
     /// Ports that it listens on, such as `80/tcp`. The values are empty.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,7 +48,7 @@ pub struct Execution {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub volumes: Option<BTreeMap<String, serde_json::Value>>,
     /// Where the program starts.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "or_nothing", skip_serializing_if = "String::is_empty")]
     pub working_dir: String,
     /// Whatever its maker wants to say about it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +65,15 @@ pub struct RootFs {
     #[serde(rename = "type")]
     pub kind: String,
     /// The digests of the layers' tar archives before compression, the lowest first.
+    #[serde(deserialize_with = "or_nothing")]
     pub diff_ids: Vec<String>,
+}
+
+/// Programs in Go write `null` for what is empty.
+pub(super) fn or_nothing<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    source: D,
+) -> std::result::Result<T, D::Error> {
+    Ok(Option::deserialize(source)?.unwrap_or_default())
 }
 
 /// What a layer came from.

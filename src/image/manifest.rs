@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::config::or_nothing;
 use super::digest::Digest;
 use super::error::{Error, Result};
 
@@ -98,6 +99,7 @@ pub(super) struct Manifest {
     #[serde(default)]
     pub(super) media_type: String,
     pub(super) config: Descriptor,
+    #[serde(deserialize_with = "or_nothing")]
     pub(super) layers: Vec<Descriptor>,
 }
 

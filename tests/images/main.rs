@@ -11,6 +11,7 @@ mod commands;
 mod crash;
 mod foreign;
 mod hostile;
+mod owners;
 mod round;
 mod together;
 mod unpacked;
@@ -20,6 +21,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let mut trials = commands::trials();
     trials.extend(unpacked::trials());
+    trials.extend(owners::trials());
     trials.extend(hostile::trials());
     trials.extend(foreign::trials());
     trials.extend(round::trials());

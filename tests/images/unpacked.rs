@@ -8,7 +8,7 @@ use libtest_mimic::Trial;
 
 use crate::archive::{Header, Parts, Tar, gzip};
 use crate::bench::{Bench, text};
-use crate::common::{GLASSBOX, has_tool, is_root, skip, trial};
+use crate::common::{has_tool, is_root, skip, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -16,17 +16,15 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("unpacked: whiteouts and opaque directories", whiteouts),
         trial("unpacked: names that are long or no text", names),
         trial("unpacked: attributes", attributes),
-        trial("unpacked: devices", devices),
-        trial("unpacked: owners", owners),
-        trial("unpacked: by users who have one number", one_number),
         trial("unpacked: sparse files, as GNU tar writes them", sparse),
         trial("unpacked: gzip in parts, zstd in frames", compressed),
         trial("unpacked: what comes twice", twice),
+        trial("unpacked: an image of nothing, as Go writes it", of_nothing),
         trial("mounted: layers over layers", mounted),
     ]
 }
 
-fn load(bench: &Bench, layer: Tar) -> String {
+pub(crate) fn load(bench: &Bench, layer: Tar) -> String {
     let ran = bench.load(&Parts::plain(&[layer.end()]).oci("test:1"));
     assert_eq!((ran.code, ran.out.as_str()), (Some(0), "Loaded image: test:1\n"), "{ran}");
     ran.err
@@ -65,7 +63,7 @@ fn ordinary() {
     );
 }
 
-fn is_whiteout(path: &Path) -> bool {
+pub(crate) fn is_whiteout(path: &Path) -> bool {
     let meta = fs::symlink_metadata(path).unwrap();
     meta.file_type().is_char_device() && meta.rdev() == 0
 }
@@ -145,96 +143,6 @@ fn attributes() {
     assert!(rustix::fs::getxattr(root.join("file"), "security.capability", &mut value[..]).is_ok());
     let length = rustix::fs::listxattr(root.join("dir"), &mut value[..]).unwrap();
     assert!(!String::from_utf8_lossy(&value[..length]).contains("overlay"));
-}
-
-fn devices() {
-    let bench = Bench::new();
-    let layer = Tar::new()
-        .entry(Header { device: (1, 3), mode: 0o666, ..Header::new(b'3', "dev/null") }, b"")
-        .entry(Header { device: (7, 1), ..Header::new(b'4', "dev/loop1") }, b"");
-    let said = load(&bench, layer);
-    let root = bench.layer("test:1");
-    if !is_root() {
-        assert_eq!(said, "note: left out: 2 files of devices, which only root can make\n");
-        assert_eq!(fs::read_dir(root.join("dev")).unwrap().count(), 0);
-        return;
-    }
-    let null = fs::metadata(root.join("dev/null")).unwrap();
-    assert_eq!((null.rdev(), null.permissions().mode() & 0o777), (rustix::fs::makedev(1, 3), 0o666));
-    assert!(fs::metadata(root.join("dev/loop1")).unwrap().file_type().is_block_device());
-}
-
-fn owners() {
-    let bench = Bench::new();
-    let of = |owner, path| Header { owner, ..Header::new(b'0', path) };
-    let layer =
-        Tar::new().entry(of(0, "root"), b"").entry(of(33, "other"), b"").entry(of(4_000_000_000, "far"), b"");
-    let said = load(&bench, layer);
-    let root = bench.layer("test:1");
-    let owner = |path: &str| fs::metadata(root.join(path)).unwrap().uid();
-    if is_root() {
-        assert_eq!((said.as_str(), owner("root"), owner("other"), owner("far")), ("", 0, 33, 4_000_000_000));
-        return;
-    }
-    // With ranges in /etc/subuid most owners have a number, and without them none has.
-    let own = nix::unistd::getuid().as_raw();
-    assert_eq!((owner("root"), owner("far")), (own, own));
-    let lost = if owner("other") == own { "2 files" } else { "1 file" };
-    assert!(said.starts_with(&format!("note: {lost} of other users belong to root now")), "{said}");
-    // What belongs to others can be removed, too.
-    bench.glassbox(&["rmi", "test:1"]);
-    assert!(!root.exists());
-}
-
-/// A user without ranges in /etc/subuid, and root of a user namespace that somebody else has made.
-fn one_number() {
-    let what = "users who have one number";
-    if !is_root() || !has_tool("setpriv", what) || !has_tool("unshare", what) {
-        return skip(what, "only root can be anybody");
-    }
-    const NOBODY_YET: u32 = 61_234;
-    let user = NOBODY_YET.to_string();
-    let ways: [&[&str]; 2] = [
-        &["setpriv", "--reuid", &user, "--regid", &user, "--clear-groups", "--"],
-        &["unshare", "--user", "--map-root-user", "--"],
-    ];
-    for way in ways {
-        let bench = Bench::new();
-        let of = |owner, path| Header { owner, ..Header::new(b'0', path) };
-        let null = Header { device: (1, 3), ..Header::new(b'3', "null") };
-        let layer = Tar::new()
-            .entry(of(0, "root"), b"")
-            .entry(of(33, "other"), b"")
-            .entry(null, b"")
-            .file("d/.wh.x", "");
-        let archive = bench.file("archive.tar", &Parts::plain(&[layer.end()]).oci("test:1"));
-        // Where the program is built, not everybody may look.
-        fs::copy(GLASSBOX, bench.path("program")).unwrap();
-        std::os::unix::fs::chown(bench.home.path(), Some(NOBODY_YET), Some(NOBODY_YET)).unwrap();
-        if way[0] == "unshare" {
-            std::os::unix::fs::chown(bench.home.path(), Some(0), Some(0)).unwrap();
-        }
-        let run = |arguments: &[&str]| {
-            let program = bench.path("program");
-            let mut command = bench.home.command(way[0]);
-            command.args(&way[1..]).arg(program).args(arguments).current_dir(bench.home.path());
-            crate::common::finish(&mut command)
-        };
-        let ran = run(&["load", "-i", text(&archive)]);
-        assert_eq!((ran.code, ran.out.as_str()), (Some(0), "Loaded image: test:1\n"), "{ran}");
-        let said = "note: 1 file of other users belong to root now: /etc/subuid and /etc/subgid grant this user no more \
-                    numbers\nnote: left out: 1 file of devices, which only root can make\n";
-        assert_eq!(ran.err, said);
-        let layers = bench.images_dir().join("layers");
-        let found = fs::read_dir(layers)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .find(|path| path.is_dir())
-            .unwrap();
-        assert!(is_whiteout(&found.join("d/x")));
-        let ran = run(&["rmi", "test:1"]);
-        assert!(ran.code == Some(0) && !found.exists(), "{ran}");
-    }
 }
 
 /// The content of a file with holes: data at both ends, and in the middle.
@@ -331,6 +239,21 @@ fn twice() {
     );
     assert_eq!(fs::read_to_string(target).unwrap(), "safe");
     assert!(root.join("dir").is_symlink());
+}
+
+fn of_nothing() {
+    let bench = Bench::new();
+    let mut parts = Parts::plain(&[]);
+    let nothing = serde_json::Value::Null;
+    parts.config["rootfs"]["diff_ids"] = nothing.clone();
+    parts.config["history"] = nothing.clone();
+    parts.config["config"] =
+        serde_json::json!({"User": nothing, "Env": nothing, "WorkingDir": nothing, "Labels": nothing});
+    for archive in [parts.oci("test:1"), parts.docker("test:2")] {
+        assert_eq!(bench.load(&archive).code, Some(0));
+    }
+    assert_eq!(bench.image("test:2").layers, []);
+    assert!(bench.glassbox(&["history", "test:1"]).contains("0B"));
 }
 
 /// Three layers as the kernel puts them together.

@@ -53,8 +53,9 @@ impl Store {
             let dir = self.dir.join("tmp").join(format!("{:016x}", crate::machine::random()));
             let made = DirBuilder::new().mode(0o700).create(&dir).and_then(|()| File::open(&dir));
             let lock = doing(format!("cannot write below {}", self.dir.display()), made)?;
-            // Another command can have come between, and taken it for a leftover.
-            if flock(&lock, Lock::AloneAtOnce).is_ok() && dir.exists() {
+            // Another command can be looking at it just now, and even have taken it for a leftover.
+            flock(&lock, Lock::Alone)?;
+            if dir.exists() {
                 return Ok(Work { dir, users: self.users.clone(), _lock: lock });
             }
         }
