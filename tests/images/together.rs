@@ -12,6 +12,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("together: loads of images with a layer in common", loads),
         trial("together: loads, names and removals", everything),
+        trial("together: the first use of the store", first_of_all),
         trial("together: the first use of tiny", first_use),
     ]
 }
@@ -70,6 +71,13 @@ fn everything() {
         for layer in bench.image("kept").layers {
             assert!(layer.path.is_dir());
         }
+    }
+}
+
+fn first_of_all() {
+    for _ in 0..5 {
+        let bench = Bench::new();
+        all_succeed((0..6).map(|_| start(&bench, &["images"])).collect());
     }
 }
 

@@ -131,22 +131,21 @@ impl Store {
     pub fn open(dir: &Path) -> Result<Self> {
         let made = || -> std::io::Result<File> {
             // For nobody else: layers have programs that run as root, and devices.
-            let mut private = DirBuilder::new();
-            private.mode(0o700).recursive(true);
-            private.create(dir)?;
-            for below in ["blobs/sha256", "layers", "tmp"] {
-                private.create(dir.join(below))?;
-            }
+            private().create(dir)?;
             lock_file(&dir.join("lock"))
         };
         let lock = match lock_file(&dir.join("lock")) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => made(),
             opened => opened,
         };
-        let lock = doing(format!("cannot make the image store {}", dir.display()), lock)?;
+        let what = || format!("cannot make the image store {}", dir.display());
+        let lock = doing(what(), lock)?;
         flock(&lock, Lock::Shared)?;
         let mut store = Self { dir: dir.into(), users: Users::of_caller(), lock, cleared: 0 };
-        if !store.dir.join("oci-layout").exists() {
+        // The last thing that is made: whoever finds it finds everything.
+        if !dir.join("oci-layout").exists() {
+            let mut below = ["blobs/sha256", "layers", "tmp"].into_iter();
+            doing(what(), below.try_for_each(|below| private().create(dir.join(below))))?;
             store.write("oci-layout", LAYOUT.as_bytes())?;
         }
         store.cleared = store.clear_leftovers()?;
@@ -299,6 +298,12 @@ fn full_name(descriptor: &Descriptor) -> Option<&str> {
 
 fn name_of(descriptor: &Descriptor) -> Option<Reference> {
     Reference::parse(full_name(descriptor)?).ok()
+}
+
+fn private() -> DirBuilder {
+    let mut private = DirBuilder::new();
+    private.mode(0o700).recursive(true);
+    private
 }
 
 fn lock_file(path: &Path) -> std::io::Result<File> {
