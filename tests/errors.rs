@@ -65,9 +65,11 @@ fn no_terminal() {
 
 fn wrong_step() {
     let home = Home::new();
+    let last = glassbox::lessons::find("pid").unwrap().steps;
     for step in ["0", "99"] {
         let ran = home.run(["learn", "pid", "--auto", "--from", step]);
-        assert_problem(&ran, USAGE, &format!("pid has steps 1 to 6, not {step}"), "--from 6");
+        let what = format!("pid has steps 1 to {last}, not {step}");
+        assert_problem(&ran, USAGE, &what, &format!("--from {last}"));
     }
     assert!(!home.state().exists(), "nothing is written before the arguments are understood");
 }

@@ -46,7 +46,8 @@ fn task(record: &Record) -> String {
          {enter}\n\n
          In which group is it really, in the tree that counts processes (the controller pids)? The answer is the
          whole path from the root that you see.\n\n
-         Answer with: glassbox lab check cgroup-ns PATH",
+         Answer with\n\n  \
+         glassbox lab check cgroup-ns PATH",
         process = record.value("process"),
         enter = record.value("enter"),
     )

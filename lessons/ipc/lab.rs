@@ -65,7 +65,8 @@ fn task(record: &Record) -> String {
         "Somewhere on this machine runs a process with the name {name}. How many messages wait in the System V
          message queue with the key {hex}, as this process sees it?\n\n  \
          {look}\n\n\
-         runs a command in the IPC namespace of a process. Answer with: glassbox lab check ipc NUMBER",
+         runs a command in the IPC namespace of a process. Answer with\n\n  \
+         glassbox lab check ipc NUMBER",
         name = record.value("name"),
         hex = record.value("hex"),
         look = record.value("look"),

@@ -39,7 +39,8 @@ fn task(record: &Record) -> String {
     format!(
         "Somewhere on this machine runs a process with the name {name}, in a PID namespace inside of a PID
          namespace. Which number does it have in its own, the innermost one?\n\n
-         Answer with: glassbox lab check pid NUMBER",
+         Answer with\n\n  \
+         glassbox lab check pid NUMBER",
         name = record.value("name"),
     )
 }

@@ -94,7 +94,7 @@ fn ps_is_fooled(stage: &mut Stage) -> Result<()> {
          table, and the /proc in it was mounted for our namespace.",
     );
     let guess =
-        stage.predict("The child lists /proc. Whose processes does it see?", &["the host's", "only its own"]);
+        stage.predict("The child lists /proc. Whose processes does it see?", &["only its own", "the host's"]);
     let host = getpid()?.as_raw() as u64;
 
     let container = stage.child("container", Clone3::new().newpid().newns(), |inside| {

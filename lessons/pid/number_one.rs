@@ -140,7 +140,7 @@ pub(super) fn death_of_number_one(stage: &mut Stage) -> Result<()> {
     );
     let guess = stage.predict(
         "What becomes of the workers?",
-        &["the kernel ends them too", "they are adopted by init of the host", "nothing"],
+        &["they are adopted by init of the host", "the kernel ends them too", "nothing"],
     );
 
     let container = stage.child("container", Clone3::new().newpid(), |inside| {

@@ -56,7 +56,8 @@ fn task(record: &Record) -> String {
          many times has the kernel refused?\n\n
          This is the group:\n\n  \
          {path}\n\n
-         Answer with: glassbox lab check pids NUMBER",
+         Answer with\n\n  \
+         glassbox lab check pids NUMBER",
         name = record.value("name"),
         path = record.value("path"),
     )

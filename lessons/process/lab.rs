@@ -48,7 +48,8 @@ fn task(record: &Record) -> String {
     format!(
         "Somewhere on this machine runs a process with the name {name}. Somebody has called it a container. Which of the
          namespaces uts, ipc, net and pid does it have for itself, and does not share with your shell?\n\n
-         Answer with the kinds, and commas between: glassbox lab check process KIND,KIND",
+         Answer with the kinds, and commas between:\n\n  \
+         glassbox lab check process KIND,KIND",
         name = record.value("name"),
     )
 }

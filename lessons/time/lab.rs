@@ -39,7 +39,8 @@ fn task(record: &Record) -> String {
     format!(
         "Somewhere on this machine runs a process with the name {name}. Asked for its uptime it would answer more
          than you do: it is in a time namespace. By how many days is its boot clock ahead of yours?\n\n
-         Answer with: glassbox lab check time DAYS",
+         Answer with\n\n  \
+         glassbox lab check time DAYS",
         name = record.value("name"),
     )
 }

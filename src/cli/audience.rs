@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use colored::Colorize;
+
 use super::keys;
 use crate::event::{Body, Event, SCHEMA_VERSION};
 use crate::present::{Renderer, Style, Terminal, painted, question};
@@ -35,7 +37,11 @@ impl Audience for Nobody {
 }
 
 /// The learner.
-pub(crate) struct Learner;
+#[derive(Default)]
+pub(crate) struct Learner {
+    /// Whether he has been told how to answer.
+    knows_how: bool,
+}
 
 impl Audience for Learner {
     fn predict(&mut self, text: &str, choices: &[String]) -> io::Result<Option<usize>> {
@@ -43,11 +49,14 @@ impl Audience for Learner {
         for line in question(text, Terminal::width()) {
             writeln!(io::stdout(), "{}", painted(&line))?;
         }
+        if keys::is_fancy() && !std::mem::replace(&mut self.knows_how, true) {
+            let how = "arrow keys and Enter answer; q goes on without a guess";
+            writeln!(io::stdout(), " {}", how.dimmed())?;
+        }
         let chosen = keys::choose("", choices, 0)?;
         // The menu is gone from the screen; the answer has to be there when the kernel's comes.
-        if let Some(choice) = chosen.and_then(|index| choices.get(index)) {
-            indented(&format!("{:12}▸ ", ""), choice)?;
-        }
+        let answer = chosen.and_then(|index| choices.get(index)).map_or("(no guess)", String::as_str);
+        indented(&format!("{:12}▸ ", ""), answer)?;
         Ok(chosen)
     }
 
@@ -131,12 +140,14 @@ fn shell(moment: &Moment) -> io::Result<()> {
         return Ok(());
     };
     note(&format!("a shell in every namespace of process {pid}; `exit` comes back"))?;
-    open_shell(pid)
+    open_shell(pid)?;
+    writeln!(io::stdout())
 }
 
 fn why(moment: &Moment) -> io::Result<()> {
+    writeln!(io::stdout())?;
     if moment.whys.is_empty() {
-        note("there is nothing deeper at this step; the book has a chapter on the lesson")?;
+        note("why comes later in this step: ask at its next stop")?;
     }
     let mut renderer = Renderer::new();
     for body in &moment.whys {
@@ -144,7 +155,6 @@ fn why(moment: &Moment) -> io::Result<()> {
             writeln!(io::stdout(), "{}", painted(&line))?;
         }
     }
-    writeln!(io::stdout())?;
     Ok(())
 }
 

@@ -37,10 +37,12 @@ pub(crate) fn choose(prompt: &str, items: &[String], default: usize) -> io::Resu
         return choose_by_number(prompt, items, default);
     }
     let theme = ColorfulTheme::default();
-    let mut menu = Select::with_theme(&theme).items(items).default(default).report(false);
+    let mut menu = Select::with_theme(&theme).items(items).default(default);
     if !prompt.is_empty() {
         menu = menu.with_prompt(prompt);
     }
+    // What was chosen is said by what follows, and a line of a menu can be too wide with a prompt before it.
+    menu = menu.report(false);
     interrupt::cursor_will_hide();
     // A key that comes before the menu reads keys must not be echoed into it.
     let mut settings = tcgetattr(io::stdin().as_fd())?;

@@ -79,15 +79,11 @@ pub(super) fn run(args: &Args) -> Outcome {
 
 fn list_labs(store: &Store) -> Outcome {
     let mut out = io::stdout().lock();
-    for lesson in lessons::all() {
-        let place = match store.load(lesson.id) {
-            Ok(Some(Record { passed: true, solved_for_me: true, .. })) => "solved",
-            Ok(Some(Record { passed: true, .. })) => "passed",
-            Ok(Some(_)) => "started",
-            Ok(None) => "",
-            Err(_) => "damaged",
-        };
-        writeln!(out, "  {:<12} {:<5} {:<50} {place}", lesson.id, lesson.lab.kind, lesson.lab.title)?;
+    for part in lessons::PARTS {
+        writeln!(out, "{}", part.title)?;
+        for lesson in part.lessons {
+            list_lab(&mut out, lesson, store)?;
+        }
     }
     writeln!(
         out,
@@ -95,6 +91,20 @@ fn list_labs(store: &Store) -> Outcome {
         lessons::all().next().map_or("", |lesson| lesson.id)
     )?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn list_lab(out: &mut impl Write, lesson: &Lesson, store: &Store) -> io::Result<()> {
+    let place = match store.load(lesson.id) {
+        Ok(Some(Record { passed: true, solved_for_me: true, .. })) => "  solved",
+        Ok(Some(Record { passed: true, .. })) => "  passed",
+        Ok(Some(_)) => "  started",
+        Ok(None) => "",
+        Err(_) => "  damaged",
+    };
+    let first = format!("  {:<11} {:<4} ", lesson.id, lesson.lab.kind);
+    let below = " ".repeat(first.len());
+    let options = textwrap::Options::new(Terminal::width()).initial_indent(&first).subsequent_indent(&below);
+    writeln!(out, "{}", textwrap::fill(&format!("{}{place}", lesson.lab.title), options))
 }
 
 fn start(lesson: &Lesson, store: &Store) -> Outcome {

@@ -102,6 +102,7 @@ pub(super) fn learn(
 ) -> Result<Ended, Problem> {
     let runs = runs(state);
     let mut from_step = from;
+    let mut learner = Learner::default();
     loop {
         let options = Options { mode, runs: &runs, from_step, fault: None };
         let (terminal, progress) = (Terminal::new(), progress(state)?);
@@ -115,11 +116,14 @@ pub(super) fn learn(
                 writeln!(io::stdout(), " steps 1 to {last} are done again first, without being shown\n")?;
             }
         }
-        let ended = give(lesson, &options, &mut bookmark, &mut Learner);
+        let ended = give(lesson, &options, &mut bookmark, &mut learner);
         let ended = ended.map_err(|problem| bookmark.unkept.take().unwrap_or(problem))?;
         if ended.left == Some(Left::Restart) {
             from_step = 1;
             continue;
+        }
+        if ended.left == Some(Left::Quit) {
+            writeln!(io::stdout(), " left at step {} of {}; the place is kept", ended.step, lesson.steps)?;
         }
         if ended.left.is_none() && ended.failed == 0 {
             finish(&mut bookmark, &ended)?;

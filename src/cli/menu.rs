@@ -42,7 +42,7 @@ pub(super) fn run(scope: &Scope) -> Outcome {
         let mut items: Vec<String> = entries.iter().map(|entry| entry.line(done(entry))).collect();
         items.push("  quit".into());
         let next = entries.iter().position(|entry| !done(entry)).unwrap_or(0);
-        let asked = keys::choose("Which lesson?", &items, next);
+        let asked = keys::choose("Which lesson? (arrows, Enter; q leaves)", &items, next);
         let chosen =
             asked.map_err(|error| Problem::failed("cannot show the menu", error, "glassbox list"))?;
         let Some(Entry { lesson, ready, .. }) = chosen.and_then(|index| entries.get(index)) else {

@@ -1,11 +1,12 @@
 //! What went wrong, in one line, and what to do about it, in another.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::error::Error;
 use crate::machine::{Attempt, Refusal, explain};
+use crate::present::Terminal;
 
 /// A problem to be told to the user.
 #[derive(Debug)]
@@ -63,7 +64,12 @@ impl Problem {
         // Standard error may be a terminal that is gone: then there is nobody to be told.
         let mut out = io::stderr().lock();
         if !self.message.is_empty() {
-            let _ = writeln!(out, "{} {}", "error:".red().bold(), self.message);
+            // Words are not broken where somebody reads; for programs it stays one line.
+            let width = if io::stderr().is_terminal() { Terminal::width() } else { usize::MAX };
+            let label = "error:";
+            let text = format!("{label} {}", self.message);
+            let text = textwrap::fill(&text, textwrap::Options::new(width).break_words(false));
+            let _ = writeln!(out, "{}{}", label.red().bold(), text.strip_prefix(label).unwrap_or(&text));
         }
         if !self.hint.is_empty() {
             let _ = writeln!(out, "{} {}", "hint:".yellow(), self.hint);

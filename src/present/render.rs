@@ -60,6 +60,14 @@ impl Renderer {
         if self.run.hidden() > 0 { vec![] } else { self.spaced(event, width) }
     }
 
+    /// The learner is asked something, which is not laid out here: what comes next stands apart. Returns what has
+    /// to be shown before.
+    pub fn interrupted(&mut self, width: usize) -> Vec<Line> {
+        let before = self.fold(width);
+        self.last = self.last.map(|_| Kind::Other);
+        before
+    }
+
     /// Whether this is one more call of the same name; begins a new run if it is a call of another.
     fn continues_run(&self, event: &Event) -> bool {
         matches!(&event.body, Body::Call(call) if call.errno.is_none()
@@ -294,7 +302,8 @@ fn why(text: &str, sources: &[Source], width: usize) -> Vec<Line> {
         lines.extend(wrapped(Line::new().pad_to(LANE), Style::Dim, &both, LANE, width));
         if both == *name {
             // Never wrapped: a part of an address leads nowhere.
-            let indent = width.saturating_sub(url.len()).clamp(1, LANE);
+            let fits = |indent: &usize| indent + url.len() <= width;
+            let indent = [LANE, 1].into_iter().find(fits).unwrap_or(0);
             lines.push(Line::new().pad_to(indent).with(Style::Dim, url));
         }
     }
@@ -371,6 +380,16 @@ mod tests {
         assert_eq!(lines.iter().filter(|line| line.contains("prctl(")).count(), Run::SHOWN + 1);
         assert!(lines.iter().any(|line| line.contains("… 14 more calls of prctl()")), "{lines:#?}");
         assert!(lines.last().is_some_and(|line| line.contains("capset()")), "{lines:#?}");
+    }
+
+    #[test]
+    fn what_comes_after_a_question_stands_apart() {
+        let mut renderer = Renderer::new();
+        let event = |body| Event { v: SCHEMA_VERSION, lane: "host".into(), pid: 1, body };
+        let mut lines = |body| renderer.lines(&event(body), 80).iter().map(Line::text).collect::<Vec<_>>();
+        assert_eq!((lines(called("mkdir", "")).len(), lines(called("mount", "")).len()), (1, 1));
+        assert!(renderer.interrupted(80).is_empty());
+        assert_eq!(renderer.lines(&event(called("mount", "")), 80)[0].text(), "");
     }
 
     #[test]

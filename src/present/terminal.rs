@@ -94,11 +94,12 @@ fn textwrap_width() -> usize {
 impl Presenter for Terminal {
     fn show(&mut self, event: &Event) -> io::Result<()> {
         // An explanation is shown when it is asked for; a question by the menu that asks it.
-        if matches!(event.body, Body::Why { .. } | Body::Predict { .. }) {
-            return Ok(());
-        }
+        let lines = match event.body {
+            Body::Why { .. } => return Ok(()),
+            Body::Predict { .. } => self.renderer.interrupted(Self::width()),
+            _ => self.renderer.lines(event, Self::width()),
+        };
         let mut out = io::stdout().lock();
-        let lines = self.renderer.lines(event, Self::width());
         if matches!(event.body, Body::Gauge { .. }) {
             lines.into_iter().next_back().map_or(Ok(()), |bar| self.shift(bar, &mut out))?;
         } else if !lines.is_empty() {

@@ -184,7 +184,7 @@ impl Director<'_> {
             return Ok(Answer::Go);
         }
         let inside = self.innermost(lane);
-        let moment = Moment { inside, whys: std::mem::take(&mut self.whys), reason };
+        let moment = Moment { inside, whys: self.whys.clone(), reason };
         match self.audience.pause(&moment).map_err(Error::Output)? {
             Wish::Next => {}
             Wish::Restart => self.ended.left = Some(Left::Restart),

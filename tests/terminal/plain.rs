@@ -84,7 +84,7 @@ fn by_number(environment: (&str, &str)) {
     screen.wait_for("step 2 of 7");
     screen.wait_for(NUMBER);
     screen.press("\r");
-    screen.wait_for("you predicted the host's: right");
+    screen.wait_for("you predicted only its own: the kernel says the host's");
     screen.at_prompt("q");
     screen.ends_with(0, &home);
     assert_no_escapes(&screen);

@@ -46,7 +46,8 @@ fn too_wide(text: &str, columns: usize) -> Vec<String> {
     for line in text.split(['\n', '\r']).filter(|line| !line.is_empty()) {
         // A command stands below its label, under the label's text.
         command = line.starts_with(" try it") || (command && line.starts_with("            "));
-        let may_be_wide = (command && !line.starts_with(" try it")) || line.starts_with(" https://");
+        let may_be_wide =
+            (command && !line.starts_with(" try it")) || line.trim_start().starts_with("https://");
         if line.width() > columns && !may_be_wide {
             wide.push(line.to_string());
         }
