@@ -41,7 +41,7 @@ pub(super) struct Machine {
 
 impl Machine {
     pub(super) fn look(stage: &Stage) -> Result<Self> {
-        Ok(Self { interrupts: interrupts()?, reach: dangerous(stage) })
+        Ok(Self { interrupts: interrupts()?, reach: stage.backstage(dangerous) })
     }
 }
 
@@ -148,7 +148,7 @@ fn about_the_machine(inside: &Stage, machine: &Machine) -> Result<()> {
 
     let guess = inside
         .predict("May root in here write to /proc/sys/kernel/core_pattern?", &["it may", "EACCES", "EROFS"]);
-    let reached = dangerous(inside);
+    let reached = inside.depending_on_machine(dangerous);
     let table = inside.side_by_side("access()", "host", "container");
     let pairs = machine.reach.iter().zip(&reached);
     pairs.fold(table, |table, (host, its)| table.compare(host, its, "")).show();
@@ -167,13 +167,11 @@ fn about_the_machine(inside: &Stage, machine: &Machine) -> Result<()> {
 }
 
 /// How each of the dangerous files answers whoever asks.
-fn dangerous(stage: &Stage) -> Vec<Reading> {
-    let reach = |(path, mode): &(&str, _)| {
-        let reading = stage.depending_on_machine(|| reach(path, *mode));
-        // This kernel may be without it.
-        if *path == CORE_PATTERN { reading } else { reading.varying() }
-    };
-    DANGEROUS.iter().map(reach).collect()
+fn dangerous() -> Vec<Reading> {
+    let reach = |(path, mode): &(&str, _)| reach(path, *mode);
+    // A kernel may be without the others.
+    let varies = |reading: Reading| if reading.label == CORE_PATTERN { reading } else { reading.varying() };
+    DANGEROUS.iter().map(reach).map(varies).collect()
 }
 // ANCHOR_END: about_the_machine
 
@@ -193,9 +191,9 @@ fn interrupts() -> Result<Reading> {
 
 // ANCHOR: cover
 fn cover(inside: &Stage) -> Result<()> {
-    let (told_before, written_before) = (told(), written(inside));
+    let (told_before, written_before) = (told(), inside.depending_on_machine(written));
     inside.depending_on_machine(masks::apply)?;
-    let (told, written) = (told(), written(inside));
+    let (told, written) = (told(), inside.depending_on_machine(written));
     show(inside, "what can be read", &told_before, &told);
     show(inside, "what can be written", &written_before, &written);
 
@@ -225,12 +223,10 @@ fn told() -> Vec<Reading> {
 }
 
 /// What comes of writing to each path that is to be protected, and to two that are below one of them.
-fn written(inside: &Stage) -> Vec<Reading> {
+fn written() -> Vec<Reading> {
     let reach = |path: &&str| reach(path, AccessFlags::W_OK);
-    let listed = || READ_ONLY.iter().map(|path| reach(path).varying()).collect::<Vec<_>>();
-    let mut all = inside.depending_on_machine(listed);
-    all.extend([CORE_PATTERN, FORWARD].iter().map(reach));
-    all
+    let listed = READ_ONLY.iter().map(|path| reach(path).varying());
+    listed.chain([CORE_PATTERN, FORWARD].iter().map(reach)).collect()
 }
 // ANCHOR_END: cover
 
