@@ -216,17 +216,18 @@ fn show(inside: &Stage, title: &str, before: &[Reading], after: &[Reading]) {
 
 /// What comes of reading each path that is to be covered.
 fn told() -> Vec<Reading> {
-    // The others are not on every kernel, or tell somebody else something else.
-    let everywhere = |path: &str| matches!(path, INTERRUPTS | "/sys/firmware");
+    // The others are not on every kernel.
+    let everywhere = |path: &str| matches!(path, INTERRUPTS | "/proc/timer_list" | "/sys/firmware");
     let tells = |path: &&str| if everywhere(path) { tells(path) } else { tells(path).varying() };
     MASKED.iter().map(tells).collect()
 }
 
 /// What comes of writing to each path that is to be protected, and to two that are below one of them.
 fn written() -> Vec<Reading> {
+    let everywhere = |path: &str| !matches!(path, "/proc/bus" | "/proc/sysrq-trigger");
     let reach = |path: &&str| reach(path, AccessFlags::W_OK);
-    let listed = READ_ONLY.iter().map(|path| reach(path).varying());
-    listed.chain([CORE_PATTERN, FORWARD].iter().map(reach)).collect()
+    let reach = |path| if everywhere(path) { reach(&path) } else { reach(&path).varying() };
+    READ_ONLY.into_iter().chain([CORE_PATTERN, FORWARD]).map(reach).collect()
 }
 // ANCHOR_END: cover
 
