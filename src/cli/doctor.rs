@@ -1,7 +1,7 @@
 //! `glassbox doctor`: what this machine can do, found by trying it.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
@@ -9,7 +9,7 @@ use colored::Colorize;
 use serde::Serialize;
 
 use super::Outcome;
-use super::problem::Problem;
+use super::problem::{Problem, sentence};
 use super::scope::Scope;
 use crate::kernel::cgroup::Controller;
 use crate::kernel::namespace::Kind;
@@ -131,6 +131,8 @@ fn examine(scope: &Scope) -> Report {
 
 fn tell(report: &Report) -> io::Result<()> {
     let mut out = io::stdout().lock();
+    let for_a_person = io::stdout().is_terminal();
+    let sentence = |text: &str, behind| sentence(text, behind, for_a_person);
     let user = if report.uid == 0 { "root".into() } else { format!("user {}", report.uid) };
     writeln!(out, "Linux {}, as {user}, cgroup layout {}", report.kernel, report.cgroup_layout)?;
     for (setting, value) in &report.user_namespaces {
@@ -141,13 +143,14 @@ fn tell(report: &Report) -> io::Result<()> {
         match &need.refusal {
             None => writeln!(out, "  {} {}", "✔".green(), need.need)?,
             Some(refusal) => {
-                writeln!(out, "  {} {}: {}", "✘".red(), need.need, refusal.why)?;
+                let why = sentence(&format!("{}: {}", need.need, refusal.why), 4);
+                writeln!(out, "  {} {why}", "✘".red())?;
                 writeln!(out, "      {} {}", "hint:".yellow(), refusal.hint)?;
             }
         }
     }
     if let Some(refusal) = &report.stage {
-        writeln!(out, "  {} {}", "✘".red(), refusal.why)?;
+        writeln!(out, "  {} {}", "✘".red(), sentence(&refusal.why, 4))?;
         writeln!(out, "      {} {}", "hint:".yellow(), refusal.hint)?;
     }
     writeln!(out, "\nLessons")?;
@@ -160,7 +163,7 @@ fn tell(report: &Report) -> io::Result<()> {
         };
         writeln!(out, "  {lesson:<12} {verdict}{and}")?;
         if let Some(Refusal { why, hint }) = refusal {
-            writeln!(out, "               {why}")?;
+            writeln!(out, "               {}", sentence(why, 15))?;
             writeln!(out, "               {} {hint}", "hint:".yellow())?;
         }
     }

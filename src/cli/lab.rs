@@ -1,6 +1,6 @@
 //! `glassbox lab`: assignments that the kernel marks.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -173,13 +173,25 @@ fn examine(lesson: &Lesson, record: &Record, answer: Option<String>) -> Result<E
     Ok(exam)
 }
 
+/// Where a claim ends.
+const CLAIM: usize = 48;
+
 fn check(lesson: &Lesson, store: &Store, answer: Option<String>) -> Outcome {
     let mut record = started(lesson, store)?;
     let exam = examine(lesson, &record, answer)?;
     let mut out = io::stdout().lock();
     for item in exam.items() {
         let (mark, seen) = if item.passed { ("✔".green(), "") } else { ("✘".red(), "saw ") };
-        writeln!(out, "  {mark} {:<44} {seen}{}", item.claim, item.seen)?;
+        let seen = format!("{seen}{}", item.seen);
+        // Two lines where one would be broken in a window; for programs it stays one.
+        let wide = CLAIM + 1 + seen.chars().count() > Terminal::width() && io::stdout().is_terminal();
+        let between = if wide { "\n    " } else { " " };
+        writeln!(
+            out,
+            "  {mark} {:<room$}{between}{seen}",
+            item.claim,
+            room = if wide { 0 } else { CLAIM - 4 }
+        )?;
         writeln!(out, "    {}", format!("in {}", item.source).dimmed())?;
         if let Some(mistake) = &item.mistake {
             print_prose(&mut out, "    ", mistake)?;

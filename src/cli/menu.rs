@@ -36,18 +36,23 @@ pub(super) fn run(scope: &Scope) -> Outcome {
         .collect();
     greet(&entries)?;
     let state = state_directory()?;
+    let mut latest = 0;
     loop {
         let progress = progress(&state)?;
         let done = |entry: &Entry| progress.lesson(entry.lesson.id).done;
         let mut items: Vec<String> = entries.iter().map(|entry| entry.line(done(entry))).collect();
         items.push("  quit".into());
-        let next = entries.iter().position(|entry| !done(entry)).unwrap_or(0);
+        // The one that was just left in the middle, or else the next one.
+        let undone = |at: &usize| entries.get(*at).is_some_and(|entry| !done(entry));
+        let next = (latest..entries.len()).chain(0..latest).find(undone).unwrap_or(0);
         let asked = keys::choose("Which lesson? (arrows, Enter; q leaves)", &items, next);
         let chosen =
             asked.map_err(|error| Problem::failed("cannot show the menu", error, "glassbox list"))?;
-        let Some(Entry { lesson, ready, .. }) = chosen.and_then(|index| entries.get(index)) else {
+        let Some((at, Entry { lesson, ready, .. })) = chosen.and_then(|at| Some((at, entries.get(at)?)))
+        else {
             return Ok(ExitCode::SUCCESS);
         };
+        latest = at;
         let told = match ready {
             Ok(mode) => match where_to_begin(lesson, progress.lesson(lesson.id).step)? {
                 Some(from) => learn(lesson, *mode, &state, from).map(drop),
@@ -79,11 +84,17 @@ fn greet(entries: &[Entry]) -> io::Result<()> {
 
 impl Entry {
     fn line(&self, done: bool) -> String {
-        let cannot = if self.ready.is_err() { " (cannot run here)" } else { "" };
-        let line = format!("{}{cannot}", list::line(self.lesson, done));
-        let full = format!("{line}   {}", self.part);
         let room = Terminal::width().saturating_sub(4);
-        let fitting = if full.chars().count() <= room { full } else { line };
-        fitting.chars().take(room).collect::<String>().trim_end().to_string()
+        let line = list::line(self.lesson, done);
+        let (cannot, shorter) =
+            if self.ready.is_err() { (" (cannot run here)", " (not here)") } else { ("", "") };
+        let forms = [
+            format!("{line}{cannot}   {}", self.part),
+            format!("{line}{cannot}"),
+            format!("{line}{shorter}"),
+        ];
+        let fits = |form: &&String| form.chars().count() <= room;
+        let form = forms.iter().find(fits).unwrap_or(&line);
+        form.chars().take(room).collect::<String>().trim_end().to_string()
     }
 }

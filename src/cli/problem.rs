@@ -64,18 +64,25 @@ impl Problem {
         // Standard error may be a terminal that is gone: then there is nobody to be told.
         let mut out = io::stderr().lock();
         if !self.message.is_empty() {
-            // Words are not broken where somebody reads; for programs it stays one line.
-            let width = if io::stderr().is_terminal() { Terminal::width() } else { usize::MAX };
-            let label = "error:";
-            let text = format!("{label} {}", self.message);
-            let text = textwrap::fill(&text, textwrap::Options::new(width).break_words(false));
-            let _ = writeln!(out, "{}{}", label.red().bold(), text.strip_prefix(label).unwrap_or(&text));
+            let message = sentence(&self.message, 7, io::stderr().is_terminal());
+            let _ = writeln!(out, "{} {message}", "error:".red().bold());
         }
         if !self.hint.is_empty() {
             let _ = writeln!(out, "{} {}", "hint:".yellow(), self.hint);
         }
         ExitCode::from(self.code)
     }
+}
+
+/// A sentence behind something of this width, in lines of whole words where somebody reads it. For programs it stays
+/// one line.
+pub(crate) fn sentence(text: &str, behind: usize, for_a_person: bool) -> String {
+    if !for_a_person {
+        return text.into();
+    }
+    let options = textwrap::Options::new(Terminal::width().saturating_sub(behind)).break_words(false);
+    let lines = textwrap::wrap(text, options);
+    lines.join(&format!("\n{:behind$}", ""))
 }
 
 /// Tell something that is no problem, on standard error. Nobody may be there to be told.

@@ -102,6 +102,13 @@ fn lesson_and_back(columns: u16) {
     let mut screen = menu(&home, columns);
     to_pid(&mut screen);
     screen.wait_for("step 1 of 7");
+    screen.choose(0);
+    screen.at_prompt("q");
+    screen.wait_for("left at step 1 of 7");
+    screen.wait_for("quit");
+    assert!(offered(&screen).contains(" pid "), "the lesson that was left is offered\n{}", screen.text());
+    screen.press("\r");
+    screen.wait_for("step 1 of 7");
     leave_from_the_lesson(screen, &home);
 }
 
