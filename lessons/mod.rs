@@ -12,6 +12,7 @@ mod chroot;
 mod container;
 #[path = "copy-up/mod.rs"]
 mod copy_up;
+mod cpu;
 #[path = "dev-proc-sys/mod.rs"]
 mod dev_proc_sys;
 mod freezer;
@@ -59,7 +60,7 @@ pub const PARTS: &[Part] = &[
     },
     Part {
         title: "Control groups",
-        lessons: &[&cgroup_tree::LESSON, &memory::LESSON, &pids::LESSON, &freezer::LESSON],
+        lessons: &[&cgroup_tree::LESSON, &memory::LESSON, &cpu::LESSON, &pids::LESSON, &freezer::LESSON],
     },
     Part {
         title: "Union file system and images",

@@ -29,6 +29,8 @@ pub enum Controller {
     Pids,
     /// How much CPU time.
     Cpu,
+    /// How much CPU time was used. In version 2 every group counts it, and no controller is needed.
+    Cpuacct,
     /// Whether its processes run at all. In version 2 every group can do that, and no controller is needed.
     Freezer,
 }
@@ -37,12 +39,16 @@ impl Controller {
     /// Every one of them.
     pub const ALL: [Controller; 3] = [Controller::Memory, Controller::Pids, Controller::Cpu];
 
+    /// Those that version 1 has, and that are in version 2 a part of every group.
+    pub const IN_EVERY_GROUP: [Controller; 2] = [Controller::Cpuacct, Controller::Freezer];
+
     /// Its name in `/proc/cgroups` and `cgroup.controllers`.
     pub fn name(self) -> &'static str {
         match self {
             Controller::Memory => "memory",
             Controller::Pids => "pids",
             Controller::Cpu => "cpu",
+            Controller::Cpuacct => "cpuacct",
             Controller::Freezer => "freezer",
         }
     }
@@ -174,6 +180,30 @@ impl Group {
     /// Limit the number of processes.
     pub fn limit_pids(&self, count: u64) -> Result<()> {
         fs::write(self.path(PIDS_MAX)?, count.to_string())
+    }
+
+    /// Limit CPU time to a quota in each period, both in microseconds.
+    pub fn limit_cpu(&self, quota: u64, period: u64) -> Result<()> {
+        let file = self.path(CPU_MAX)?;
+        if self.version(Controller::Cpu)? == Version::V2 {
+            return fs::write(file, format!("{quota} {period}"));
+        }
+        let mut writes = [(file, quota), (self.path(CPU_PERIOD)?, period)];
+        // In between the share must not be more than before and after: a parent might not allow it.
+        let before = std::fs::read_to_string(&writes[1].0).ok();
+        if before.and_then(|text| text.trim().parse().ok()).is_some_and(|before: u64| before < period) {
+            writes.reverse();
+        }
+        writes.into_iter().try_for_each(|(file, number)| fs::write(file, number.to_string()))
+    }
+
+    /// Give it a weight when there is not enough CPU time: so many percent of what every group begins with.
+    pub fn weigh_cpu(&self, percent: u64) -> Result<()> {
+        let weight = match self.version(Controller::Cpu)? {
+            Version::V1 => percent * 1024 / 100,
+            Version::V2 => percent,
+        };
+        fs::write(self.path(CPU_WEIGHT)?, weight.to_string())
     }
 
     /// Version 2: let the groups below have the controls of `controller`, too.

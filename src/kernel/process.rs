@@ -4,6 +4,7 @@ use std::ffi::CString;
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
+use nix::sched::CpuSet;
 use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
 use nix::{libc, unistd};
@@ -193,6 +194,17 @@ pub fn execve(program: &str, argv: &[&str], env: &[&str]) -> Error {
             Ok(never) => match never {},
             Err(errno) => errno,
         }
+    })
+}
+
+/// `sched_setaffinity(2)`: from here on the caller runs on this CPU and on no other.
+/// <https://man7.org/linux/man-pages/man2/sched_setaffinity.2.html>
+pub fn sched_setaffinity(cpu: usize) -> Result<()> {
+    let args = || format!("0, {}, [{cpu}]", size_of::<CpuSet>());
+    call("sched_setaffinity", args, || {
+        let mut cpus = CpuSet::new();
+        cpus.set(cpu)?;
+        nix::sched::sched_setaffinity(Pid::from_raw(0), &cpus)
     })
 }
 

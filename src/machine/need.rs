@@ -25,6 +25,8 @@ pub enum Need {
     Controller(Controller),
     /// The same for a part of a lesson, which is left out without it.
     ControllerForAPart(Controller),
+    /// Quotas of CPU time, without which a kernel can be built that has the cpu controller.
+    CpuQuota,
     /// Device nodes: made by root, bound by others.
     Devices,
     /// A `/proc` of one's own, which some containers do not let anybody mount.
@@ -46,9 +48,11 @@ impl fmt::Display for Need {
         match self {
             Need::Kernel(major, minor) => write!(f, "Linux {major}.{minor} or newer"),
             Need::Namespace(kind) => write!(f, "{kind} namespaces"),
+            Need::Controller(Controller::Cpuacct) => f.write_str("the CPU time accounts of cgroups"),
             Need::Controller(Controller::Freezer) => f.write_str("the freezer of cgroups"),
             Need::Controller(controller) => write!(f, "the {controller} controller"),
             Need::ControllerForAPart(controller) => write!(f, "for a part the {controller} controller"),
+            Need::CpuQuota => f.write_str("quotas of CPU time"),
             Need::Devices => f.write_str("device nodes"),
             Need::Proc => f.write_str("a /proc of one's own"),
             Need::Overlay => f.write_str("overlayfs"),
@@ -111,6 +115,8 @@ impl Need {
             Need::KernelImage => return readable_kernel(mode),
             Need::Controller(controller) => return usable(machine, controller),
             Need::ControllerForAPart(_) => return Ok(()),
+            Need::CpuQuota if around::has_cpu_quota() => return Ok(()),
+            Need::CpuQuota => return Err(explain(Attempt::cpu_quota())),
             Need::Namespace(kind) => trial::attempt(|| {
                 mode.enter()?;
                 unshare(&[kind])?;

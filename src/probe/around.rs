@@ -130,6 +130,11 @@ pub fn is_in_v2(name: &str) -> bool {
     files.lines().any(|file| file.split('.').next() == Some(name))
 }
 
+/// Whether the kernel has quotas of CPU time: then it has this setting of theirs.
+pub fn has_cpu_quota() -> bool {
+    Path::new("/proc/sys/kernel/sched_cfs_bandwidth_slice_us").exists()
+}
+
 /// Whether the kernel's command line has this word in the list of an option: `cgroup_disable=memory,pids`.
 pub fn booted_with(option: &str, word: &str) -> bool {
     let line = fs::read_to_string("/proc/cmdline").unwrap_or_default();

@@ -1,12 +1,14 @@
 //! A control group, as its files show it. Each reading names the true file of this machine's layout.
 
 use std::path::Path;
+use std::time::Duration;
 
-use super::{Reading, Result, keyed, text, unreadable};
+use super::{Reading, Result, Unreadable, keyed, text, unreadable};
 use crate::kernel;
 use crate::kernel::cgroup::{
-    Control, Controller, FREEZER_STATE, Group, Hierarchies, MEMORY_ANON, MEMORY_CACHE, MEMORY_CURRENT,
-    MEMORY_HITS, MEMORY_KILLS, PIDS_EVENTS,
+    CPU_MAX, CPU_PERIOD, CPU_PERIODS, CPU_STALLED, CPU_THROTTLED, CPU_USAGE, Control, Controller,
+    FREEZER_STATE, Group, Hierarchies, MEMORY_ANON, MEMORY_CACHE, MEMORY_CURRENT, MEMORY_HITS, MEMORY_KILLS,
+    PIDS_EVENTS, Version,
 };
 
 /// The trees of this machine.
@@ -21,9 +23,12 @@ pub fn named(name: &str, controller: Controller) -> Result<Option<Group>> {
     Ok(place.map(|place| Group::found(place, controller)))
 }
 
+fn missing(error: kernel::Error) -> Unreadable {
+    unreadable(Path::new(&error.args), error.errno.desc())
+}
+
 /// What a control says.
 pub fn control(group: &Group, which: Control) -> Result<Reading> {
-    let missing = |error: kernel::Error| unreadable(Path::new(&error.args), error.errno.desc());
     let path = group.path(which).map_err(missing)?;
     let version = group.version(which.controller).map_err(missing)?;
     let reading = match which.key(version) {
@@ -71,6 +76,78 @@ pub fn page_cache(group: &Group) -> Result<Reading> {
 /// How many bytes of the group's memory are its processes' own ("anonymous").
 pub fn anonymous(group: &Group) -> Result<Reading> {
     control(group, MEMORY_ANON).map(Reading::varying)
+}
+
+/// The quota of CPU time and the period in which it may be used, in microseconds: `20000 100000`, and without a
+/// quota `max 100000`. In version 1 these are two files.
+pub fn cpu_quota(group: &Group) -> Result<Reading> {
+    let quota = control(group, CPU_MAX)?;
+    let period = control(group, CPU_PERIOD)?;
+    Ok(if quota.source == period.source {
+        let both = |name| format!("{name}, {}", CPU_PERIOD.name(Version::V1));
+        Reading { elsewhere: quota.elsewhere.map(both), ..quota }
+    } else {
+        let most = if quota.text == "-1" { "max" } else { &quota.text };
+        let both = |quota, period| format!("{quota}, {period}");
+        Reading {
+            text: format!("{most} {}", period.text),
+            label: both(quota.label, period.label),
+            source: both(quota.source, CPU_PERIOD.name(Version::V1).into()),
+            elsewhere: quota.elsewhere,
+            varies: false,
+        }
+    })
+}
+
+/// The accounts of a group's CPU time.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CpuAccount {
+    /// What was used.
+    pub used: Duration,
+    /// In how many periods there was somebody who wanted to run.
+    pub periods: u64,
+    /// In how many of these the quota was used up.
+    pub throttled: u64,
+    /// For how long the group stood still because of that, on all CPUs together.
+    pub stalled: Duration,
+}
+
+impl CpuAccount {
+    /// What came on it since then.
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            used: self.used.saturating_sub(before.used),
+            periods: self.periods.saturating_sub(before.periods),
+            throttled: self.throttled.saturating_sub(before.throttled),
+            stalled: self.stalled.saturating_sub(before.stalled),
+        }
+    }
+}
+
+/// The accounts of a group's CPU time, as they stand now.
+pub fn cpu_account(group: &Group) -> Result<CpuAccount> {
+    let number = |which| control(group, which).map(|reading| reading.text.parse::<u64>().unwrap_or(0));
+    Ok(CpuAccount {
+        used: cpu_used(group)?,
+        periods: number(CPU_PERIODS)?,
+        throttled: number(CPU_THROTTLED)?,
+        stalled: duration(group, CPU_STALLED)?,
+    })
+}
+
+/// How much CPU time the group has used, with all groups below it.
+pub fn cpu_used(group: &Group) -> Result<Duration> {
+    duration(group, CPU_USAGE)
+}
+
+/// A control that is a duration: microseconds in version 2, nanoseconds in version 1.
+fn duration(group: &Group, which: Control) -> Result<Duration> {
+    let number = control(group, which)?.text.parse().unwrap_or(0);
+    let version = group.version(which.controller).map_err(missing)?;
+    Ok(match version {
+        Version::V1 => Duration::from_nanos(number),
+        Version::V2 => Duration::from_micros(number),
+    })
 }
 
 /// The processes in one cgroup directory.

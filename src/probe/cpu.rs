@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use nix::unistd::{AccessFlags, access};
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::{AccessFlags, Pid, access};
 
-use super::{Reading, Result, text};
+use super::{Reading, Result, refused, text};
 use crate::kernel::arch;
 
 /// How many CPUs are switched on, whoever may use them.
@@ -28,4 +29,12 @@ pub fn runs_guests() -> bool {
     let in_hardware =
         words.is_empty() || text(Path::new("/proc/cpuinfo")).is_ok_and(|info| info.lines().any(has_word));
     in_hardware && access("/dev/kvm", AccessFlags::R_OK | AccessFlags::W_OK).is_ok()
+}
+
+/// The CPUs that the caller may run on: a container, or whoever started it, can have left it a few of them.
+/// <https://man7.org/linux/man-pages/man2/sched_setaffinity.2.html>
+pub fn allowed() -> Result<Vec<usize>> {
+    let cpus = sched_getaffinity(Pid::from_raw(0));
+    let cpus = cpus.map_err(|errno| refused(Path::new("sched_getaffinity()"), &errno.into()))?;
+    Ok((0..CpuSet::count()).filter(|cpu| cpus.is_set(*cpu).unwrap_or(false)).collect())
 }

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use super::{Reading, Result, keyed, text, unreadable};
 use crate::kernel::namespace::Kind;
@@ -225,14 +226,20 @@ pub fn start_time(who: impl Display) -> Result<u64> {
 
 /// How much CPU time a process has had, in clock ticks: a hundred are a second.
 pub fn cpu_time(who: impl Display) -> Result<Reading> {
-    let ticks = stat(&who, 14)? + stat(&who, 15)?;
+    let ticks = stat::<u64>(&who, 14)? + stat::<u64>(&who, 15)?;
     let source = format!("/proc/{who}/stat utime+stime");
     Ok(Reading::new(format!("{who} CPU time"), source, ticks.to_string()).varying())
 }
 
+/// How nice a process is to those beside it: 0 unless it was told otherwise, from -20 to 19.
+pub fn nice(who: impl Display) -> Result<Reading> {
+    let nice: i64 = stat(&who, 19)?;
+    Ok(Reading::new(format!("{who} nice"), format!("/proc/{who}/stat nice"), nice.to_string()))
+}
+
 /// A number of `/proc/PID/stat`, by the number that its manual page gives to the field.
 /// <https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>
-fn stat(who: &impl Display, field: usize) -> Result<u64> {
+fn stat<T: FromStr>(who: &impl Display, field: usize) -> Result<T> {
     const FIRST_AFTER_NAME: usize = 3; // the name, field 2, can hold blanks
     let path = PathBuf::from(format!("/proc/{who}/stat"));
     let content = text(&path)?;

@@ -1,5 +1,7 @@
 //! Claims, held against what the kernel shows.
 
+use std::ops::RangeInclusive;
+
 use super::{Error, Result, Stage};
 use crate::event::{Body, Check};
 use crate::kernel::{Errno, Pid};
@@ -91,6 +93,7 @@ enum Expected {
     Other(String),
     AtLeast(u64),
     AtMost(u64),
+    Within(RangeInclusive<u64>),
 }
 
 /// A claim that is being made; `saw` completes it.
@@ -133,6 +136,12 @@ impl CheckBuilder<'_> {
         self
     }
 
+    /// The claim says that the number is one of these.
+    pub fn expect_within(mut self, range: RangeInclusive<u64>) -> Self {
+        self.expected = Expected::Within(range);
+        self
+    }
+
     /// Hold the claim against what was seen. If it does not hold, the lesson has failed.
     pub fn saw(self, evidence: impl Evidence) -> Result<()> {
         let seen = evidence.text();
@@ -144,6 +153,10 @@ impl CheckBuilder<'_> {
                 (format!("at least {least}"), number.is_some_and(|seen| seen >= least))
             }
             Expected::AtMost(most) => (format!("at most {most}"), number.is_some_and(|seen| seen <= most)),
+            Expected::Within(range) => (
+                format!("{} to {}", range.start(), range.end()),
+                number.is_some_and(|seen| range.contains(&seen)),
+            ),
         };
         let passed = holds && !self.stage.fault.get();
         self.stage.show(Body::Check(Check {

@@ -16,6 +16,12 @@ const OVERLAY_DEFAULTS: [&str; 3] = [",uuid=on", ",uuid=null", ",redirect_dir=no
 /// What a tree of version 1 is called: its controllers, or `unified` for version 2 beside them.
 const V1_TREES: [&str; 7] = ["blkio", "cpu", "cpuset", "freezer", "memory", "pids", "unified"];
 
+/// Where version 1 counts CPU time. The accounts have a tree of their own on some machines, and on others they
+/// share that of the limits, under either name.
+const ACCOUNTS: &str = "/sys/fs/cgroup/cpuacct/";
+const ACCOUNTS_AND_LIMITS: &str = "/sys/fs/cgroup/cpu,cpuacct/";
+const LIMITS: &str = "/sys/fs/cgroup/cpu/";
+
 /// Passes events on with what varies replaced.
 pub struct Stable<P> {
     next: P,
@@ -77,6 +83,7 @@ impl<P: Presenter> Stable<P> {
     }
 
     fn text(&mut self, text: &mut String) {
+        *text = text.replace(ACCOUNTS_AND_LIMITS, LIMITS).replace(ACCOUNTS, LIMITS);
         *text = run_names(&self.namespace_names(&self.pid_names(text)));
         for default in OVERLAY_DEFAULTS {
             *text = text.replace(default, "");
@@ -149,6 +156,13 @@ impl<P> Stable<P> {
 fn time_of_day(call: &mut Call) {
     if call.name == "clock_settime" {
         call.args = "CLOCK_REALTIME, {now}".into();
+    }
+}
+
+/// Which CPU a process keeps to is another one on each machine.
+fn own_cpu(call: &mut Call) {
+    if call.name == "sched_setaffinity" {
+        call.args = VARIES.into();
     }
 }
 
@@ -254,12 +268,14 @@ impl<P: Presenter> Presenter for Stable<P> {
         let mut texts: Vec<&mut String> = vec![];
         match &mut event.body {
             Body::Call(call) if call.backstage || call.varies => return Ok(()),
+            Body::Call(call) if call.args.contains(ACCOUNTS) => return Ok(()),
             Body::Gauge { .. } => return Ok(()),
             Body::Call(call) => {
                 call.micros = 0;
                 descriptors(call);
                 filter_length(call);
                 time_of_day(call);
+                own_cpu(call);
                 self.length_of_number(call);
                 texts.extend([&mut call.args, &mut call.result]);
             }
@@ -285,7 +301,10 @@ impl<P: Presenter> Presenter for Stable<P> {
                 *value = VARIES.into();
                 texts.push(source);
             }
-            Body::Chart { bars, .. } => bars.iter_mut().for_each(|bar| bar.value = None),
+            Body::Chart { bars, source, .. } => {
+                bars.iter_mut().for_each(|bar| bar.value = None);
+                texts.push(source);
+            }
             Body::TryIt { command, .. } => texts.push(command),
             Body::Say { text } | Body::Output { text, .. } => texts.push(text),
             Body::Reveal { observed, .. } => texts.push(observed),

@@ -13,6 +13,7 @@ mod chroot;
 mod common;
 mod container;
 mod copy_up;
+mod cpu;
 mod dev_proc_sys;
 mod freezer;
 mod ipc;
@@ -85,6 +86,7 @@ const ATTEMPTS: &[Attempts] = &[
     join::ATTEMPTS,
     cgroup_tree::ATTEMPTS,
     memory::ATTEMPTS,
+    cpu::ATTEMPTS,
     pids::ATTEMPTS,
     freezer::ATTEMPTS,
     overlay::ATTEMPTS,

@@ -10,7 +10,7 @@ use super::notation::{Action, address, argument, messages, number, set, split};
 /// Left out are calls that only ask or wait, memory management, and talk over sockets and pipes: with these
 /// the engine's processes speak to each other. Of calls that do many things, `state_changing` picks.
 pub(crate) const TRACED: &str = "trace=\
-    ?clone,?clone3,?fork,?vfork,unshare,setns,?execve,?execveat,\
+    ?clone,?clone3,?fork,?vfork,unshare,setns,sched_setaffinity,?execve,?execveat,\
     ?mount,?umount2,?pivot_root,?chroot,?open_tree,?move_mount,?fsopen,?fsconfig,?fsmount,?mount_setattr,\
     sethostname,setdomainname,capset,seccomp,prctl,ioctl,umask,\
     ?setuid,?setgid,?setreuid,?setregid,?setresuid,?setresgid,?setgroups,?socket,?bind,?listen,?connect,?sendto,?clock_settime,?clock_settime64,\

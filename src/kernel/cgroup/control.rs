@@ -65,6 +65,17 @@ pub const CPU_MAX: Control = control(Controller::Cpu, "cpu.max", "cpu.cfs_quota_
 pub const CPU_PERIOD: Control = control(Controller::Cpu, "cpu.max", "cpu.cfs_period_us");
 /// The share of the CPU time among the groups of one parent when there is not enough: 100 or 1024 unless set.
 pub const CPU_WEIGHT: Control = control(Controller::Cpu, "cpu.weight", "cpu.shares");
+/// The CPU time that was used: microseconds in version 2, nanoseconds in version 1.
+pub const CPU_USAGE: Control = control(Controller::Cpuacct, "cpu.stat usage_usec", "cpuacct.usage");
+/// How many periods there were in which somebody wanted to run.
+pub const CPU_PERIODS: Control = control(Controller::Cpu, "cpu.stat nr_periods", "cpu.stat nr_periods");
+/// In how many of them the quota was used up.
+pub const CPU_THROTTLED: Control = control(Controller::Cpu, "cpu.stat nr_throttled", "cpu.stat nr_throttled");
+/// For how long the group stood still because of that: microseconds in version 2, nanoseconds in version 1.
+pub const CPU_STALLED: Control =
+    control(Controller::Cpu, "cpu.stat throttled_usec", "cpu.stat throttled_time");
+/// The processes in the group, in the tree that limits CPU time.
+pub const CPU_PROCS: Control = control(Controller::Cpu, "cgroup.procs", "cgroup.procs");
 /// Whether a limit holds for the groups below, too. Version 1 had this choice before Linux 5.11; without the file
 /// it does.
 pub const MEMORY_HIERARCHY: Control =

@@ -130,7 +130,7 @@ impl Hierarchies {
     }
 
     fn tree(&self, controller: Controller) -> Option<&Tree> {
-        // Where both versions can freeze, it is version 1, as for everything else there.
+        // Where both versions can freeze or count, it is version 1, as for everything else there.
         self.trees
             .iter()
             .filter(|tree| tree.serves(controller))
@@ -204,8 +204,7 @@ fn walk(dir: &Path, levels: usize, found: &mut impl FnMut(PathBuf)) {
 
 fn hands_on(dir: &Path, wanted: &[Controller]) -> bool {
     let enabled = std::fs::read_to_string(dir.join("cgroup.subtree_control")).unwrap_or_default();
-    // Every group of version 2 can be frozen.
-    let mut wanted = wanted.iter().filter(|controller| **controller != Controller::Freezer);
+    let mut wanted = wanted.iter().filter(|controller| !Controller::IN_EVERY_GROUP.contains(controller));
     wanted.all(|controller| enabled.split_whitespace().any(|name| name == controller.name()))
 }
 
@@ -239,7 +238,7 @@ fn tree(line: &str, own: &str) -> Option<Tree> {
         Version::V2 => std::fs::read_to_string(mount.join("cgroup.controllers"))
             .unwrap_or_default()
             .split_whitespace()
-            .chain([Controller::Freezer.name()])
+            .chain(Controller::IN_EVERY_GROUP.map(Controller::name))
             .map(str::to_string)
             .collect(),
     };

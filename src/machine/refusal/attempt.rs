@@ -38,6 +38,8 @@ pub enum Tried {
     GroupV1,
     /// The same in version 2.
     GroupV2,
+    /// To find quotas of CPU time.
+    CpuQuota,
     /// To find a program: {program}, {package}.
     Program,
     /// To read a kernel image: {path}, {answer}, {package} with one.
@@ -110,6 +112,11 @@ impl Attempt {
     /// A virtual machine whose process 1 has never spoken; `what` happened instead.
     pub fn boot(path: &Path, what: String) -> Self {
         Self::new(Tried::Boot, NONE, [("path", path.display().to_string()), ("what", what)])
+    }
+
+    /// A kernel without quotas of CPU time.
+    pub fn cpu_quota() -> Self {
+        Self::new(Tried::CpuQuota, NONE, [])
     }
 
     /// A library that is not there.

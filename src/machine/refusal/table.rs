@@ -208,6 +208,8 @@ pub const TABLE: &[Row] = &[
         .facts(&[BuiltIn, Contained])
         .says("this is {container}, and the {controller} controller is not handed on to it", OUTSIDE),
     tried(&[Controller]).says("this kernel, {release}, has no {controller} controller", OTHER_KERNEL),
+    tried(&[CpuQuota])
+        .says("this kernel, {release}, was built without quotas of CPU time (CFS_BANDWIDTH)", OTHER_KERNEL),
     // A cgroup controller that is not for this user.
     tried(&[GroupV1, GroupV2])
         .facts(&[ReadOnlyTree])

@@ -30,6 +30,7 @@ fn samples(errno: Errno) -> Vec<Attempt> {
         Attempt::from(&Missing::Controller(Controller::Memory)),
         missing(Version::V1),
         missing(Version::V2),
+        Attempt::cpu_quota(),
         Attempt::program("nsenter"),
         Attempt::kernel_image(Path::new("/boot/vmlinuz"), errno),
         Attempt::boot(Path::new("/boot/vmlinuz"), "it said nothing".into()),
