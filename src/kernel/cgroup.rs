@@ -33,6 +33,8 @@ pub enum Controller {
     Cpuacct,
     /// Whether its processes run at all. In version 2 every group can do that, and no controller is needed.
     Freezer,
+    /// How much is read from devices and written to them.
+    Io,
 }
 
 impl Controller {
@@ -42,14 +44,21 @@ impl Controller {
     /// Those that version 1 has, and that are in version 2 a part of every group.
     pub const IN_EVERY_GROUP: [Controller; 2] = [Controller::Cpuacct, Controller::Freezer];
 
-    /// Its name in `/proc/cgroups` and `cgroup.controllers`.
+    /// Its name in `cgroup.controllers`.
     pub fn name(self) -> &'static str {
-        match self {
-            Controller::Memory => "memory",
-            Controller::Pids => "pids",
-            Controller::Cpu => "cpu",
-            Controller::Cpuacct => "cpuacct",
-            Controller::Freezer => "freezer",
+        self.name_in(Version::V2)
+    }
+
+    /// Its name in a tree of this version. `/proc/cgroups` has those of version 1.
+    pub fn name_in(self, version: Version) -> &'static str {
+        match (self, version) {
+            (Controller::Memory, _) => "memory",
+            (Controller::Pids, _) => "pids",
+            (Controller::Cpu, _) => "cpu",
+            (Controller::Cpuacct, _) => "cpuacct",
+            (Controller::Freezer, _) => "freezer",
+            (Controller::Io, Version::V1) => "blkio",
+            (Controller::Io, Version::V2) => "io",
         }
     }
 }
@@ -206,6 +215,25 @@ impl Group {
         fs::write(self.path(CPU_WEIGHT)?, weight.to_string())
     }
 
+    /// Limit what is done with one block device, named by its number, such as `7:0`.
+    pub fn limit_device(&self, control: Control, device: &str, bytes: u64) -> Result<()> {
+        let key = control.key(self.version(control.controller)?);
+        let key = key.map_or(String::new(), |key| format!("{key}="));
+        fs::write(self.path(control)?, format!("{device} {key}{bytes}"))
+    }
+
+    /// Whether a group at this place has a control. That shows in the groups around it: as long as there are none,
+    /// nothing speaks against it.
+    pub fn may_have(&self, control: Control) -> Result<bool> {
+        let part = self.part(control.controller)?;
+        let has = |dir: &Path| dir.join(control.file(part.version)).exists();
+        let home = part.dir.parent().unwrap_or(&part.dir);
+        let entries = std::fs::read_dir(home).into_iter().flatten().flatten();
+        let groups = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        let groups: Vec<PathBuf> = groups.map(|entry| entry.path()).collect();
+        Ok(has(home) || groups.is_empty() || groups.iter().any(|dir| has(dir)))
+    }
+
     /// Version 2: let the groups below have the controls of `controller`, too.
     pub fn hand_on(&self, controller: Controller) -> Result<()> {
         let file = self.part(controller)?.dir.join("cgroup.subtree_control");
@@ -269,6 +297,21 @@ pub fn thaw_dir(dir: &Path) -> Result<()> {
     let switches = switches.map(|(version, text)| (dir.join(FREEZER_SWITCH.file(version)), text));
     let switch = switches.into_iter().find(|(file, _)| file.exists());
     switch.map_or(Ok(()), |(file, text)| fs::write(file, text))
+}
+
+/// Take the limits of input and output off a cgroup directory: what waits there for its turn at a device cannot be
+/// killed until it has had it.
+pub fn unthrottle_dir(dir: &Path) -> Result<()> {
+    const V1: [&str; 4] = ["read_bps", "read_iops", "write_bps", "write_iops"];
+    let v1 = V1.map(|what| (format!("blkio.throttle.{what}_device"), "0"));
+    let v2 = (IO_WRITE_MAX.file(Version::V2).to_string(), "rbps=max wbps=max riops=max wiops=max");
+    for (file, unlimited) in v1.into_iter().chain([v2]) {
+        let file = dir.join(file);
+        let limits = std::fs::read_to_string(&file).unwrap_or_default();
+        let mut devices = limits.lines().filter_map(|line| line.split(' ').next());
+        devices.try_for_each(|device| fs::write(&file, format!("{device} {unlimited}")))?;
+    }
+    Ok(())
 }
 
 /// Remove one cgroup directory; a process that has just died can keep it busy for a moment.

@@ -8,6 +8,7 @@
 
 pub mod arch;
 pub mod at;
+pub mod block;
 pub mod capability;
 pub mod cgroup;
 pub mod clock;

@@ -146,6 +146,46 @@ pub(crate) fn namespace_owner(namespace: BorrowedFd) -> nix::Result<OwnedFd> {
     Errno::result(result).map(own)
 }
 
+/// `struct loop_config` of `linux/loop.h`, with the members of the `struct loop_info64` in it.
+#[repr(C)]
+struct LoopConfig {
+    fd: u32,
+    block_size: u32,
+    device_inode_rdevice_offset_limit: [u64; 5],
+    number_and_encryption: [u32; 3],
+    flags: u32,
+    names_and_keys: [u8; 160],
+    init: [u64; 2],
+    reserved: [u64; 8],
+}
+
+/// `ioctl(LOOP_CTL_GET_FREE)`: the number of a loop device that has no file.
+/// <https://man7.org/linux/man-pages/man4/loop.4.html>
+pub(crate) fn loop_get_free(control: BorrowedFd) -> nix::Result<u32> {
+    const LOOP_CTL_GET_FREE: libc::Ioctl = 0x4c82;
+    // SAFETY: this request takes no argument; it returns a number.
+    let result = unsafe { libc::ioctl(control.as_raw_fd(), LOOP_CTL_GET_FREE) };
+    Errno::result(result).map(|number| number as u32)
+}
+
+/// `ioctl(LOOP_CONFIGURE)`: put a file behind a loop device, all of it and as it is.
+/// <https://man7.org/linux/man-pages/man4/loop.4.html>
+pub(crate) fn loop_configure(device: BorrowedFd, file: BorrowedFd, flags: u32) -> nix::Result<()> {
+    const LOOP_CONFIGURE: libc::Ioctl = 0x4c0a;
+    let config = LoopConfig {
+        fd: file.as_raw_fd() as u32,
+        block_size: 0,
+        device_inode_rdevice_offset_limit: [0; 5],
+        number_and_encryption: [0; 3],
+        flags,
+        names_and_keys: [0; 160],
+        init: [0; 2],
+        reserved: [0; 8],
+    };
+    // SAFETY: `config` is a whole loop_config, which the kernel reads before it returns.
+    Errno::result(unsafe { libc::ioctl(device.as_raw_fd(), LOOP_CONFIGURE, &raw const config) }).map(drop)
+}
+
 /// `shmget(2)`: the number of the shared memory segment with this key.
 /// <https://man7.org/linux/man-pages/man2/shmget.2.html>
 pub fn shmget(key: i32, size: usize, flags: c_int) -> nix::Result<c_int> {

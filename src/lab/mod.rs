@@ -9,7 +9,9 @@ mod scene;
 
 pub use exam::{Exam, Item};
 pub use record::{Record, Store};
-pub use scene::{Setting, ask_inside, inside, lasting, program, resident, solve, start, stop, try_resident};
+pub use scene::{
+    Setting, ask_inside, busy, inside, lasting, program, resident, solve, start, stop, try_resident,
+};
 
 use crate::error::Result;
 use crate::machine::Need;

@@ -89,7 +89,10 @@ pub fn lasting(ledger: &Ledger, work: impl FnOnce() -> Result<()>) -> Result<Pid
     let (reader, writer) = pipe()?;
     let Some(pid) = fork()? else {
         drop(reader);
-        stay(writer, doing("leaving the terminal", detach()).and_then(|()| work()))
+        stay(
+            writer,
+            doing("leaving the terminal", detach()).and_then(|()| work()).map(|()| nix::unistd::pause),
+        )
     };
     drop(writer);
     if let Some(identity) = Identity::of(pid) {
@@ -199,6 +202,11 @@ pub fn stop(id: &str, store: &Store) -> Result<Vec<String>> {
 ///
 /// It is ended together with its maker.
 pub fn resident(clone: Clone3, work: impl FnOnce() -> Result<()>) -> Result<Pid> {
+    busy(clone, || work().map(|()| nix::unistd::pause))
+}
+
+/// The same with something to do: what the work leads to is done again and again.
+pub fn busy<F: FnMut()>(clone: Clone3, work: impl FnOnce() -> Result<F>) -> Result<Pid> {
     let (reader, writer) = pipe()?;
     let Some(pid) = clone.call(None)? else {
         drop(reader);
@@ -220,13 +228,16 @@ pub fn try_resident(
     }
 }
 
-/// Report how the work went, and if it went well, stay.
-fn stay(writer: OwnedFd, done: Result<()>) -> ! {
-    if !tell(writer, done) {
-        raw::exit_now(1);
-    }
+/// Report how the work went, and if it went well, stay, and do what it leads to.
+fn stay<F: FnMut()>(writer: OwnedFd, done: Result<F>) -> ! {
+    let (done, again) = match done {
+        Ok(again) => (Ok(()), Some(again)),
+        Err(error) => (Err(error), None),
+    };
+    let told = tell(writer, done);
+    let Some(mut again) = again.filter(|_| told) else { raw::exit_now(1) };
     loop {
-        nix::unistd::pause();
+        again();
     }
 }
 

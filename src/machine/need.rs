@@ -6,11 +6,12 @@ use serde::Serialize;
 
 use super::refusal::{Attempt, Refusal, explain};
 use super::{Machine, Mode, trial};
-use crate::kernel::cgroup::{Controller, Group};
+use crate::kernel::block::Loop;
+use crate::kernel::cgroup::{Controller, Group, IO_WRITE_MAX};
 use crate::kernel::mount::{Flags, bind, mount};
 use crate::kernel::namespace::{Kind, unshare};
 use crate::kernel::seccomp::Filter;
-use crate::kernel::{self, fs, net, process, uts};
+use crate::kernel::{self, Errno, fs, net, process, uts};
 use crate::probe::programs::find;
 use crate::probe::{around, kernel_image};
 
@@ -29,6 +30,8 @@ pub enum Need {
     CpuQuota,
     /// Device nodes: made by root, bound by others.
     Devices,
+    /// Loop devices, which root attaches and nobody else.
+    Loop,
     /// A `/proc` of one's own, which some containers do not let anybody mount.
     Proc,
     /// The overlay file system, mounted by this user.
@@ -50,6 +53,7 @@ impl fmt::Display for Need {
             Need::Namespace(kind) => write!(f, "{kind} namespaces"),
             Need::Controller(Controller::Cpuacct) => f.write_str("the CPU time accounts of cgroups"),
             Need::Controller(Controller::Freezer) => f.write_str("the freezer of cgroups"),
+            Need::Loop => f.write_str("loop devices"),
             Need::Controller(controller) => write!(f, "the {controller} controller"),
             Need::ControllerForAPart(controller) => write!(f, "for a part the {controller} controller"),
             Need::CpuQuota => f.write_str("quotas of CPU time"),
@@ -134,6 +138,11 @@ impl Need {
                 fs::create("null", "")?;
                 bind("/dev/null", "null")
             }),
+            Need::Loop => trial::attempt(|| {
+                mode.enter()?;
+                fs::create_sparse("disk", 1 << 20)?;
+                Loop::attach("disk").map(drop)
+            }),
             Need::Proc => trial::attempt(|| {
                 mode.enter()?;
                 unshare(&[Kind::Pid])?;
@@ -181,5 +190,14 @@ pub(super) fn is_at_least(wanted: (u32, u32)) -> bool {
 
 fn usable(machine: &Machine, controller: Controller) -> Result<(), Refusal> {
     let hierarchies = machine.hierarchies.as_ref().map_err(Refusal::clone)?;
-    Group::plan(hierarchies, "glassbox", &[controller]).map(drop).map_err(|missing| explain(&missing))
+    let group = Group::plan(hierarchies, "glassbox", &[controller]).map_err(|missing| explain(&missing))?;
+    if controller == Controller::Io { throttles(&group).map_err(|error| explain(&error)) } else { Ok(()) }
+}
+
+/// A kernel can have the controller to count only.
+fn throttles(group: &Group) -> kernel::Result<()> {
+    let file = group.path(IO_WRITE_MAX)?;
+    let args = format!("\"{}\"", file.display());
+    let missing = kernel::Error { call: "open", args, errno: Errno::ENOENT };
+    if group.may_have(IO_WRITE_MAX)? { Ok(()) } else { Err(missing) }
 }

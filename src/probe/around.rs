@@ -116,7 +116,7 @@ pub fn is_covered(tree: &str) -> bool {
     mount_points("self").is_ok_and(|points| points.iter().any(|point| below(point) && unusual(point)))
 }
 
-/// Whether the kernel has this cgroup controller switched on; `None` if it does not have it.
+/// Whether the kernel has the cgroup controller of this name in version 1 switched on; `None` if it does not have it.
 pub fn controller(name: &str) -> Option<bool> {
     let list = fs::read_to_string("/proc/cgroups").ok()?;
     let line = list.lines().find(|line| line.split_whitespace().next() == Some(name))?;

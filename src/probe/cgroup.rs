@@ -7,8 +7,8 @@ use super::{Reading, Result, Unreadable, keyed, text, unreadable};
 use crate::kernel;
 use crate::kernel::cgroup::{
     CPU_MAX, CPU_PERIOD, CPU_PERIODS, CPU_STALLED, CPU_THROTTLED, CPU_USAGE, Control, Controller,
-    FREEZER_STATE, Group, Hierarchies, MEMORY_ANON, MEMORY_CACHE, MEMORY_CURRENT, MEMORY_HITS, MEMORY_KILLS,
-    PIDS_EVENTS, Version,
+    FREEZER_STATE, Group, Hierarchies, IO_WRITTEN, MEMORY_ANON, MEMORY_CACHE, MEMORY_CURRENT, MEMORY_HITS,
+    MEMORY_KILLS, PIDS_EVENTS, Version,
 };
 
 /// The trees of this machine.
@@ -148,6 +148,34 @@ fn duration(group: &Group, which: Control) -> Result<Duration> {
         Version::V1 => Duration::from_nanos(number),
         Version::V2 => Duration::from_micros(number),
     })
+}
+
+/// What a control says of one device, such as `7:0`. Of a device that it does not name there is nothing to be said:
+/// no limit is set, or nothing was done.
+pub fn of_device(group: &Group, which: Control, device: &str) -> Result<Reading> {
+    let missing = |error: kernel::Error| unreadable(Path::new(&error.args), error.errno.desc());
+    let path = group.path(which).map_err(missing)?;
+    let version = group.version(which.controller).map_err(missing)?;
+    let text = text(&path)?;
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(device)?.strip_prefix(' '));
+    // `7:0 rbps=max wbps=2097152` in version 2; `7:0 2097152`, or `7:0 Write 4096` and others, in version 1.
+    let value = match which.key(version) {
+        None => lines.next(),
+        Some(key) => lines
+            .flat_map(|line| match version {
+                Version::V1 => vec![line],
+                Version::V2 => line.split(' ').collect(),
+            })
+            .find_map(|value| value.strip_prefix(key)?.strip_prefix(['=', ' '])),
+    };
+    let source = format!("{} {device}", path.display());
+    let reading = Reading::new(which.name(version), source, value.unwrap_or("none"));
+    Ok(Reading { elsewhere: which.elsewhere(version), ..reading })
+}
+
+/// How many bytes the group has written to a device, by its own account.
+pub fn written(group: &Group, device: &str) -> Result<u64> {
+    Ok(of_device(group, IO_WRITTEN, device)?.text.parse().unwrap_or(0))
 }
 
 /// The processes in one cgroup directory.

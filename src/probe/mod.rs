@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::kernel::Errno;
 
 pub mod around;
+pub mod block;
 pub mod cgroup;
 pub mod clock;
 pub mod cpu;

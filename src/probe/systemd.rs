@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::around::uid;
+use crate::kernel::cgroup::Controller;
 
 /// Whether systemd runs this machine.
 /// <https://www.freedesktop.org/software/systemd/man/latest/sd_booted.html>
@@ -21,7 +22,12 @@ pub fn manager() -> Option<PathBuf> {
 pub fn manager_has(mount: &Path, controller: &str) -> bool {
     let uid = uid();
     let group = format!("user.slice/user-{uid}.slice/user@{uid}.service");
-    // In version 2 the freezer is in every group, and no controller that is listed.
-    let has = |listed: &str| listed.split_whitespace().chain(["freezer"]).any(|name| name == controller);
+    // Some are in every group of version 2, and no controllers that are listed.
+    let has = |listed: &str| {
+        listed
+            .split_whitespace()
+            .chain(Controller::IN_EVERY_GROUP.map(Controller::name))
+            .any(|name| name == controller)
+    };
     super::file(mount.join(group).join("cgroup.controllers")).is_ok_and(|listed| has(&listed.text))
 }

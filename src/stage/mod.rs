@@ -20,6 +20,7 @@ mod channel;
 mod check;
 mod child;
 mod director;
+mod disk;
 mod group;
 pub mod interrupt;
 mod lesson;

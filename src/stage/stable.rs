@@ -6,6 +6,7 @@ use std::io;
 
 use super::Presenter;
 use crate::event::{Body, Call, Event};
+use devices::Devices;
 
 /// What stands for a value that varies.
 const VARIES: &str = "…";
@@ -33,13 +34,15 @@ pub struct Stable<P> {
     coming: Option<String>,
     /// Lanes in the host's PID namespace, and whether their children are going to be in it.
     at_host: HashMap<String, bool>,
+    devices: Devices,
 }
 
 impl<P: Presenter> Stable<P> {
     /// In front of `next`.
     pub fn new(next: P) -> Self {
         let at_host = HashMap::from([("host".into(), true)]);
-        Self { next, roles: HashMap::new(), namespaces: vec![], coming: None, at_host }
+        let (roles, devices) = (HashMap::new(), Devices::default());
+        Self { next, roles, namespaces: vec![], coming: None, at_host, devices }
     }
 
     fn know(&mut self, pid: impl ToString, role: &str) {
@@ -84,7 +87,7 @@ impl<P: Presenter> Stable<P> {
 
     fn text(&mut self, text: &mut String) {
         *text = text.replace(ACCOUNTS_AND_LIMITS, LIMITS).replace(ACCOUNTS, LIMITS);
-        *text = run_names(&self.namespace_names(&self.pid_names(text)));
+        *text = self.devices.names(&run_names(&self.namespace_names(&self.pid_names(text))));
         for default in OVERLAY_DEFAULTS {
             *text = text.replace(default, "");
         }
@@ -143,10 +146,11 @@ impl<P> Stable<P> {
 }
 
 impl<P> Stable<P> {
-    /// How many bytes were written depends on the number, if it is that of a process.
+    /// How many bytes were written depends on the number, if it is that of a process or of a device.
     fn length_of_number(&self, call: &mut Call) {
         let written = call.args.rsplit_once(", \"").map(|(_, text)| text.trim_end_matches('"'));
-        if call.name == "write" && written.is_some_and(|text| self.roles.contains_key(text)) {
+        let has_number = |text| self.roles.contains_key(text) || devices::begins_with_one(text);
+        if call.name == "write" && call.errno.is_none() && written.is_some_and(has_number) {
             call.result = VARIES.into();
         }
     }
@@ -246,7 +250,8 @@ fn shorter_cgroup(before: &str) -> String {
         // As in /proc/PID/cgroup: a path from the root of the tree.
         let word = before.rfind(char::is_whitespace).map_or(0, |blank| blank + 1);
         let is_path = before[word..].starts_with('/') && before.ends_with('/');
-        return if is_path { format!("{}/{VARIES}/", &before[..word]) } else { before.into() };
+        let is_stage = &before[word..] == "/tmp/";
+        return if is_path && !is_stage { format!("{}/{VARIES}/", &before[..word]) } else { before.into() };
     };
     let (head, path) = before.split_at(at + ROOT.len());
     let tree = path.split('/').next().unwrap_or_default();
@@ -269,6 +274,7 @@ impl<P: Presenter> Presenter for Stable<P> {
         match &mut event.body {
             Body::Call(call) if call.backstage || call.varies => return Ok(()),
             Body::Call(call) if call.args.contains(ACCOUNTS) => return Ok(()),
+            Body::Call(call) if self.devices.in_vain(call) => return Ok(()),
             Body::Gauge { .. } => return Ok(()),
             Body::Call(call) => {
                 call.micros = 0;
@@ -276,6 +282,9 @@ impl<P: Presenter> Presenter for Stable<P> {
                 filter_length(call);
                 time_of_day(call);
                 own_cpu(call);
+                if devices::is_question(call) && call.errno.is_none() {
+                    call.result = VARIES.into();
+                }
                 self.length_of_number(call);
                 texts.extend([&mut call.args, &mut call.result]);
             }
@@ -320,5 +329,6 @@ impl<P: Presenter> Presenter for Stable<P> {
     }
 }
 
+mod devices;
 #[cfg(test)]
 mod tests;

@@ -25,6 +25,9 @@ pub enum Trace {
     StudentCgroups(String),
     /// A directory with all that is in it.
     Directory(PathBuf),
+    /// A file behind a loop device, by its name. The kernel takes it away with the device's last descriptor: nothing
+    /// but time is needed, unless somebody else has opened the device meanwhile.
+    LoopFile(String),
 }
 
 /// An open ledger. It stays writable when the file system around it is exchanged.
@@ -78,10 +81,11 @@ pub fn read(path: &Path) -> io::Result<Vec<Trace>> {
 /// What could not be removed is returned, one sentence each, and the ledger stays for the next sweep.
 pub fn settle(path: &Path) -> io::Result<Vec<String>> {
     let traces = read(path)?;
-    // First of all, from the outside in: what is frozen cannot end.
+    // First of all, from the outside in: what is frozen cannot end, nor what waits for a device.
     for trace in &traces {
         if let Trace::Cgroup(dir) = trace {
             let _ = crate::kernel::cgroup::thaw_dir(dir);
+            let _ = crate::kernel::cgroup::unthrottle_dir(dir);
         }
     }
     let left: Vec<String> = traces.iter().rev().filter_map(|trace| remove(trace).err()).collect();
@@ -107,6 +111,7 @@ pub fn remove(trace: &Trace) -> Result<(), String> {
         }
         Trace::Directory(path) => gone(fs::remove_dir_all(path), path),
         Trace::StudentCgroups(name) => remove_student_cgroups(name),
+        Trace::LoopFile(name) => await_detachment(name),
         Trace::Cgroup(path) if !path.exists() => Ok(()),
         Trace::Cgroup(path) => {
             for pid in crate::probe::cgroup::processes(path).unwrap_or_default() {
@@ -116,6 +121,20 @@ pub fn remove(trace: &Trace) -> Result<(), String> {
             }
             crate::kernel::cgroup::remove_dir(path).map_err(|error| error.to_string())
         }
+    }
+}
+
+fn await_detachment(name: &str) -> Result<(), String> {
+    const PATIENCE: u32 = 400;
+    for _ in 0..PATIENCE {
+        if crate::probe::block::with_file(name).is_empty() {
+            return Ok(());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    match crate::probe::block::with_file(name).first() {
+        Some(device) => Err(format!("the file behind {}: somebody uses the device", device.display())),
+        None => Ok(()),
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn layout(bench: &Bench) -> bool {
     let files = bench.path("files");
     fs::create_dir_all(files.join("sub")).unwrap();
     fs::write(files.join("sub/one"), "one\n").unwrap();
-    fs::hard_link(files.join("sub/one"), files.join("sub/uno")).unwrap();
+    glassbox::kernel::fs::link(files.join("sub/one"), files.join("sub/uno")).unwrap();
     std::os::unix::fs::symlink("/etc/passwd", files.join("link")).unwrap();
     bench.tool("umoci", &["init", "--layout", "layout"]);
     bench.tool("umoci", &["new", "--image", "layout:v1"]);

@@ -91,6 +91,9 @@ fn gone(bench: &Bench, name: Option<&String>) {
     assert!(left.is_empty(), "lab {} leaves {left:?}", bench.lab);
     let groups = name.map(|name| cgroups_named(name)).unwrap_or_default();
     assert!(groups.is_empty(), "lab {} leaves {groups:?}", bench.lab);
+    let disks =
+        name.map(|name| glassbox::probe::block::with_file(&format!("{name}-disk"))).unwrap_or_default();
+    assert!(disks.is_empty(), "lab {} leaves {disks:?}", bench.lab);
 }
 
 fn reset_leaves_nothing(lab: &'static str) {

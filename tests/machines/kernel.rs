@@ -9,7 +9,7 @@ use super::processor;
 
 /// What the initramfs loads and what lessons use; a module that is built in, or that a kernel does not have, is
 /// left out.
-const MODULES: [&str; 5] = ["virtio_pci", "virtio_blk", "ext4", "overlay", "nf_tables"];
+const MODULES: [&str; 6] = ["virtio_pci", "virtio_blk", "ext4", "overlay", "nf_tables", "loop"];
 
 /// Makes the kernel and the initramfs from the unpacked packages.
 const PACK: &str = include_str!("pack-kernel.sh");

@@ -14,6 +14,8 @@ pub(crate) struct Host {
     mounts: BTreeSet<String>,
     links: BTreeSet<String>,
     rules: Vec<String>,
+    /// Loop devices that have a file, but for those of lessons, which other tests perform meanwhile.
+    loops: Vec<String>,
 }
 
 impl Host {
@@ -26,8 +28,18 @@ impl Host {
             mounts: mounts.lines().map(Into::into).collect(),
             links: links.lines().filter_map(name).collect(),
             rules: firewall(),
+            loops: loops(|file| !file.contains("glassbox-")),
         }
     }
+}
+
+/// Loop devices whose file has such a name. One whose file is gone by name is shown as deleted.
+pub(crate) fn loops(is_one: impl Fn(&str) -> bool) -> Vec<String> {
+    let file = |device: &String| {
+        let shown = fs::read_to_string(format!("/sys/block/{device}/loop/backing_file")).ok()?;
+        is_one(shown.trim_end()).then(|| format!("{device}: {}", shown.trim_end()))
+    };
+    names(Path::new("/sys/block")).iter().filter_map(file).collect()
 }
 
 /// The rules of the firewall, where there is one and this user may see it. Counters move by themselves.
@@ -86,12 +98,18 @@ impl Run {
         cgroups(&format!("glassbox-{}", self.id))
     }
 
+    /// Its loop devices that have a file.
+    pub(crate) fn loops(&self) -> Vec<String> {
+        loops(|file| file.contains(&format!("glassbox-{}", self.id)))
+    }
+
     /// Everything of this run that is there, a sentence each.
     pub(crate) fn remains(&self, home: &Home) -> Vec<String> {
         let mut remains: Vec<String> = vec![];
         let alive = self.processes.iter().filter(|process| process.is_alive());
         remains.extend(alive.map(|process| format!("the process {process:?}")));
         remains.extend(self.cgroups().iter().map(|dir| format!("the cgroup {}", dir.display())));
+        remains.extend(self.loops().iter().map(|device| format!("the loop device {device}")));
         remains.extend(common_remains(home));
         let new = names(Path::new("/tmp")).into_iter().filter(|name| !self.tmp.contains(name));
         let own = new.filter(|name| self.private.contains(name) || name.contains(&self.id));

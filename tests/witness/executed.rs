@@ -15,7 +15,7 @@ pub(crate) const TRACED: &str = "trace=\
     sethostname,setdomainname,capset,seccomp,prctl,ioctl,umask,\
     ?setuid,?setgid,?setreuid,?setregid,?setresuid,?setresgid,?setgroups,?socket,?bind,?listen,?connect,?sendto,?clock_settime,?clock_settime64,\
     ?mkdir,?mkdirat,?rmdir,?unlink,?unlinkat,?rename,?renameat,?renameat2,?symlink,?symlinkat,?link,?linkat,\
-    ?mknod,?mknodat,?chmod,?fchmod,?fchmodat,?chown,?fchown,?lchown,?fchownat,?truncate,?ftruncate,\
+    ?fsync,?close,?mknod,?mknodat,?chmod,?fchmod,?fchmodat,?chown,?fchown,?lchown,?fchownat,?truncate,?ftruncate,\
     ?open,?openat,?openat2,?creat,?write,?pwrite64,?writev,?pwritev,?copy_file_range,?sendfile,?splice,\
     ?shmget,?semget,?msgget,?msgsnd,?mq_open,?kill,?tkill,?tgkill,?pidfd_send_signal,?chdir,?fchdir";
 
@@ -30,7 +30,9 @@ fn state_changing(call: &str, args: &[String]) -> bool {
         "bind" | "connect" => args.get(1).is_some_and(|address| address.contains("AF_INET")),
         "sendto" => args.iter().any(|arg| arg.contains("AF_INET") || !messages(arg).is_empty()),
         // The other requests of the C library ask whether a descriptor is a terminal.
-        "ioctl" => args.get(1).is_some_and(|request| request.starts_with("SIOCS") || request == "FICLONE"),
+        "ioctl" => args.get(1).is_some_and(|request| {
+            request.starts_with("SIOCS") || request.starts_with("LOOP_") || request == "FICLONE"
+        }),
         _ => true,
     }
 }
@@ -74,6 +76,8 @@ struct Process {
     children: Vec<i32>,
     /// Sockets of TCP and UDP.
     network: HashSet<String>,
+    /// Loop devices that have got a file.
+    attached: HashSet<String>,
     /// Files that are open for reading: the path as it was given.
     sources: HashMap<String, String>,
     /// Files that are open for writing: the path as it was given, and the action that opened it, until
@@ -112,6 +116,18 @@ impl Process {
             "seccomp" => {
                 let filter = args[2].split(", filter=").next().unwrap_or_default();
                 self.push(call, vec![args[0].clone(), args[1].clone(), format!("{filter}}}")], outcome);
+            }
+            "ioctl" if args[1].starts_with("LOOP_") => self.loop_device(&args, outcome),
+            "fsync" => {
+                let file = self.named(&args[0]);
+                self.push(call, vec![file], outcome);
+            }
+            // With the others it only lets go of what nobody else has.
+            "close" => {
+                if self.attached.remove(args[0].split('<').next().unwrap_or_default()) {
+                    let file = self.named(&args[0]);
+                    self.push(call, vec![file], outcome);
+                }
             }
             "ioctl" => {
                 // The socket is there for this request alone.
@@ -168,6 +184,22 @@ impl Process {
         self.actions.push(Action { call: call.into(), args, result });
     }
 
+    /// The file behind it is told by the path that it was opened with.
+    fn loop_device(&mut self, args: &[String], outcome: String) {
+        let device = self.named(&args[0]);
+        let mut told = vec![device, args[1].clone()];
+        if let Some(config) = args.get(2) {
+            let field = |name| config.split(name).nth(1).unwrap_or_default();
+            let flags = field("lo_flags=").split([',', '}']).next().unwrap_or_default();
+            let file = self.named(field("{fd="));
+            told.push(argument(&format!("{{fd={file}, lo_flags={flags}}}")));
+            if outcome == "0" {
+                self.attached.insert(args[0].split('<').next().unwrap_or_default().into());
+            }
+        }
+        self.push("ioctl", told, outcome);
+    }
+
     fn made(&mut self, call: &str, args: &[String], result: &str) {
         // `2 /* 4243 in strace's PID NS */`: its number for its maker, and for strace.
         let outside = result.split("/* ").nth(1).and_then(|text| text.split(' ').next());
@@ -196,12 +228,13 @@ impl Process {
         if outcome(result).starts_with('E') {
             return self.push("open", vec![path], outcome(result));
         }
-        // What matters of the flags is whether a file comes into being.
-        let flag = ["O_TMPFILE", "O_CREAT"].into_iter().find(|flag| flags.contains(flag));
+        // What matters of the flags is whether a file comes into being, and whether it has a page cache.
+        let flag = ["O_TMPFILE", "O_DIRECT", "O_CREAT"].into_iter().find(|flag| flags.contains(flag));
         let unnamed = flag == Some("O_TMPFILE");
+        let stands_alone = unnamed || flag == Some("O_DIRECT");
         let args = std::iter::once(path.clone()).chain(flag.map(Into::into)).collect();
-        self.push("open", args, if unnamed { fd.clone() } else { "0".into() });
-        let opening = (!unnamed).then(|| self.actions.len() - 1);
+        self.push("open", args, if stands_alone { fd.clone() } else { "0".into() });
+        let opening = (!stands_alone).then(|| self.actions.len() - 1);
         self.files.insert(fd.clone(), (if unnamed { fd } else { path }, opening));
     }
 
@@ -212,10 +245,13 @@ impl Process {
         match self.files.get_mut(fd) {
             None => fd.into(),
             Some((path, opening)) => {
-                if let Some(at) = opening.take() {
+                let (path, opening) = (path.clone(), opening.take());
+                if let Some(at) = opening {
                     self.actions.remove(at);
+                    let later = self.files.values_mut().filter_map(|(_, opening)| opening.as_mut());
+                    later.filter(|other| **other > at).for_each(|other| *other -= 1);
                 }
-                path.clone()
+                path
             }
         }
     }

@@ -61,6 +61,8 @@ fn action(event: &Value) -> Option<Action> {
         // `effective=permitted={A|B}, inheritable=0`
         "capset" => vec![set(args[0].trim_start_matches("effective=permitted={").trim_end_matches('}'))],
         "open" if failed => plain[..1].to_vec(),
+        // How much it is stands behind it when only the beginning is told.
+        "write" => plain[..2].to_vec(),
         _ => plain,
     };
     Some(Action { call: name, args, result })

@@ -128,7 +128,8 @@ pub(crate) fn number(text: &str) -> String {
     text.into()
 }
 
-/// A string without its escapes. The program shortens long ones, so both are cut at the same length.
+/// A string without its escapes. The program shortens long ones, so both are cut at the same length: a sign that is
+/// there over and over sooner than others.
 fn string_argument(text: &str) -> String {
     const LONG: usize = 400;
     let mut bytes = unescaped(text.rsplit_once('"').map_or(text, |(inside, _)| inside));

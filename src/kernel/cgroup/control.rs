@@ -76,6 +76,16 @@ pub const CPU_STALLED: Control =
     control(Controller::Cpu, "cpu.stat throttled_usec", "cpu.stat throttled_time");
 /// The processes in the group, in the tree that limits CPU time.
 pub const CPU_PROCS: Control = control(Controller::Cpu, "cgroup.procs", "cgroup.procs");
+/// How many bytes may be written to a device in a second. A line for each device: see
+/// [`of_device`](crate::probe::cgroup::of_device).
+pub const IO_WRITE_MAX: Control = control(Controller::Io, "io.max wbps", "blkio.throttle.write_bps_device");
+/// The same for reading.
+pub const IO_READ_MAX: Control = control(Controller::Io, "io.max rbps", "blkio.throttle.read_bps_device");
+/// How many bytes were written to a device.
+pub const IO_WRITTEN: Control =
+    control(Controller::Io, "io.stat wbytes", "blkio.throttle.io_service_bytes Write");
+/// The processes in the group, in the tree that limits input and output.
+pub const IO_PROCS: Control = control(Controller::Io, "cgroup.procs", "cgroup.procs");
 /// Whether a limit holds for the groups below, too. Version 1 had this choice before Linux 5.11; without the file
 /// it does.
 pub const MEMORY_HIERARCHY: Control =

@@ -90,7 +90,7 @@ impl Place {
 
     /// Whether its tree has this controller.
     pub fn serves(&self, controller: Controller) -> bool {
-        self.controllers.iter().any(|name| name == controller.name())
+        self.controllers.iter().any(|name| name == controller.name_in(self.version))
     }
 }
 
@@ -210,7 +210,7 @@ fn hands_on(dir: &Path, wanted: &[Controller]) -> bool {
 
 impl Tree {
     fn serves(&self, controller: Controller) -> bool {
-        self.controllers.iter().any(|name| name == controller.name())
+        self.controllers.iter().any(|name| name == controller.name_in(self.version))
     }
 
     fn serves_any(&self) -> bool {

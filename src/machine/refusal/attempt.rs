@@ -30,9 +30,13 @@ pub enum Tried {
     Filter,
     /// To set a rule of the packet filter.
     PacketRule,
+    /// To attach a loop device.
+    Loop,
+    /// To limit input and output.
+    Throttle,
     /// Any other call.
     OtherCall,
-    /// To find a cgroup controller: {controller}.
+    /// To find a cgroup controller: {controller}, and {legacy} for its name in version 1.
     Controller,
     /// To find a place for a cgroup of version 1: {controller}, {mount} of the tree, {below} which none is.
     GroupV1,
@@ -185,6 +189,7 @@ const NONE: Errno = Errno::UnknownErrno;
 fn package(program: &str) -> &str {
     match program {
         "mount" | "nsenter" | "unshare" => "util-linux",
+        "dd" => "coreutils",
         qemu if qemu == arch::HERE.machine.qemu => arch::HERE.machine.package,
         other => other,
     }
@@ -203,6 +208,8 @@ impl From<&kernel::Error> for Attempt {
             "mount" if has("\"proc\"") || has("\"sysfs\"") => Tried::Proc,
             "mount" | "umount2" | "pivot_root" => Tried::Mount,
             "seccomp" => Tried::Filter,
+            "open" | "ioctl" if has("\"/dev/loop") => Tried::Loop,
+            "open" | "write" if has("/io.max\"") || has("/blkio.throttle.") => Tried::Throttle,
             "sendto" | "socket" if has("NETLINK_NETFILTER") => Tried::PacketRule,
             _ => Tried::OtherCall,
         };
@@ -220,7 +227,10 @@ impl From<&Missing> for Attempt {
     fn from(missing: &Missing) -> Self {
         let named = |controller: &Controller| ("controller", controller.to_string());
         match missing {
-            Missing::Controller(controller) => Self::new(Tried::Controller, NONE, [named(controller)]),
+            Missing::Controller(controller) => {
+                let legacy = ("legacy", controller.name_in(Version::V1).into());
+                Self::new(Tried::Controller, NONE, [named(controller), legacy])
+            }
             Missing::NotDelegated { controller, version, mount, below } => {
                 let tried = if *version == Version::V1 { Tried::GroupV1 } else { Tried::GroupV2 };
                 let path = |path: &Path| path.display().to_string();

@@ -171,9 +171,12 @@ impl Fact {
             Fact::OldTmpfs => plain(!need::is_at_least((6, 6))),
             Fact::NoTree => plain(layout() == Layout::None),
             Fact::V1Mounted => plain(matches!(layout(), Layout::V1 | Layout::Mixed)),
-            Fact::BootedWithout => plain(around::booted_with("cgroup_disable", word("controller"))),
-            Fact::SwitchedOff => plain(around::controller(word("controller")) == Some(false)),
-            Fact::BuiltIn => plain(around::controller(word("controller")) == Some(true)),
+            Fact::BootedWithout => {
+                let disabled = |name| around::booted_with("cgroup_disable", word(name));
+                plain(disabled("controller") || disabled("legacy"))
+            }
+            Fact::SwitchedOff => plain(around::controller(word("legacy")) == Some(false)),
+            Fact::BuiltIn => plain(around::controller(word("legacy")) == Some(true)),
             Fact::InV2 => plain(around::is_in_v2(word("controller"))),
             Fact::Systemd => plain(systemd::runs()),
             Fact::NoSystemd => plain(!systemd::runs()),

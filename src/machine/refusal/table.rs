@@ -12,7 +12,7 @@ use crate::kernel::Errno::{self, *};
 
 /// System calls, whatever they are for.
 const CALLS: &[Tried] =
-    &[UserNamespace, Namespace, Process, Proc, Overlay, Mount, Filter, PacketRule, OtherCall];
+    &[UserNamespace, Namespace, Process, Proc, Overlay, Mount, Filter, PacketRule, Throttle, OtherCall];
 const NAMESPACES: &[Tried] = &[UserNamespace, Namespace];
 const MOUNTS: &[Tried] = &[Proc, Overlay, Mount];
 const DENIED: &[Errno] = &[EPERM, EACCES];
@@ -34,7 +34,7 @@ const HAND_ON: &str = "make one, and be in it: sudo sh -c 'cd {mount}; mkdir -p 
 /// The container's processes go into a child of their group, as Docker's own image for Docker does it.
 const MAKE_ROOM: &str = "make room: cd {mount}; mkdir -p init; for p in $(cat cgroup.procs); do \
                          echo $p >init/cgroup.procs 2>/dev/null; done; \
-                         for c in memory pids cpu; do echo +$c >cgroup.subtree_control; done";
+                         for c in memory pids cpu io; do echo +$c >cgroup.subtree_control; done";
 
 /// The table.
 pub const TABLE: &[Row] = &[
@@ -104,6 +104,28 @@ pub const TABLE: &[Row] = &[
         PROFILE,
     ),
     // What a kernel does not have.
+    tried(&[Loop]).errno(&[EPERM, EACCES, ENOENT, ENODEV, ENXIO]).facts(&[Ordinary]).says(
+        "attaching a loop device is for root, and for root of the machine: {call}({args}): {errno}",
+        "run glassbox as root, for example with sudo",
+    ),
+    tried(&[Loop]).errno(&[EPERM, EACCES, ENOENT, ENODEV, ENXIO]).facts(&[Contained]).says(
+        "this is {container}, and loop devices are not handed on to it: {call}({args}): {errno}",
+        OUTSIDE,
+    ),
+    tried(&[Loop]).errno(&[ENOENT, ENODEV, ENXIO]).facts(&[NoModules]).says(
+        "loop devices are a module, and /lib/modules has none for this kernel, {release} ({call}: {errno})",
+        "boot the kernel that is installed, or install the modules of the one that runs",
+    ),
+    tried(&[Loop]).errno(&[ENOENT, ENODEV, ENXIO]).says(
+        "this kernel has no loop devices, or their module is not loaded: {call}({args}): {errno}",
+        "sudo modprobe loop",
+    ),
+    tried(&[Loop]).says("{call}({args}) failed: {answer}", DOCTOR),
+    tried(&[Throttle]).errno(&[ENOENT]).says(
+        "this kernel, {release}, limits no input and output, it was built without CONFIG_BLK_DEV_THROTTLING: \
+         {call}({args}): {errno}",
+        OTHER_KERNEL,
+    ),
     tried(NAMESPACES).errno(&[EINVAL]).facts(&[NoKind]).says(
         "this kernel, {release}, has no {kind} namespaces ({call}: {errno})",
         "boot a kernel that has them: each distribution's own does, and time namespaces came with Linux 5.6",
@@ -201,8 +223,8 @@ pub const TABLE: &[Row] = &[
     ),
     tried(&[Controller]).facts(&[BuiltIn, V1Mounted]).says(
         "cgroups are mounted in version 1, without a {controller} tree",
-        "sudo mkdir -p /sys/fs/cgroup/{controller} && \
-         sudo mount -t cgroup -o {controller} {controller} /sys/fs/cgroup/{controller}",
+        "sudo mkdir -p /sys/fs/cgroup/{legacy} && \
+         sudo mount -t cgroup -o {legacy} {legacy} /sys/fs/cgroup/{legacy}",
     ),
     tried(&[Controller])
         .facts(&[BuiltIn, Contained])

@@ -112,3 +112,18 @@ fn a_cgroup_keeps_its_tree_and_its_own_name() {
     let place = run_names("/user.slice/x/glassbox-k3f9-hog/leaf");
     assert_eq!(place, "/…/glassbox-RUN-hog/leaf");
 }
+
+#[test]
+fn devices_are_counted_in_their_order() {
+    let shown = stable(&[
+        (
+            "host",
+            99,
+            say("/dev/loop7, \"7:9 wbps=1\", loop device, /sys/block/loop7/loop/backing_file, loop3"),
+        ),
+        ("host", 99, say("7:0 17:0 7:9, 0:45 and 0:0, 10:0:7, loop-control, loop12x")),
+    ]);
+    let first = "/dev/loop1, \"7:1 wbps=1\", loop device, /sys/block/loop1/loop/backing_file, loop2";
+    assert_eq!(shown[0], say(first));
+    assert_eq!(shown[1], say("7:2 17:0 7:1, 0:1 and 0:0, 10:0:7, loop-control, loop12x"));
+}

@@ -12,6 +12,8 @@ mount -t tmpfs -o mode=1777,nosuid,nodev tmp /tmp
 mount -t mqueue mqueue /dev/mqueue 2>/dev/null || true
 mount --make-rshared /
 ip link set lo up
+# systemd makes its node, and whoever opens that loads the module.
+modprobe -q loop || true
 
 session=user.slice/user-1000.slice/session-1.scope
 service=system.slice/cells.service
