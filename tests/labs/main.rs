@@ -135,11 +135,11 @@ fn main() -> ExitCode {
     common::run(trials)
 }
 
-/// Where there is no time for everything, the reference of each lab and one trial of eight: another sample has others.
+/// Where there is no time for everything, the reference of each lab and one trial of sixteen: another sample has others.
 fn is_in_sample(what: &str) -> bool {
     let number: usize = what.bytes().map(usize::from).sum();
     let chosen =
-        |sample: usize| what.ends_with(": the reference passes") || (number + sample).is_multiple_of(8);
+        |sample: usize| what.ends_with(": the reference passes") || (number + sample).is_multiple_of(16);
     common::sample().is_none_or(chosen)
 }
 
