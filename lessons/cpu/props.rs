@@ -69,10 +69,15 @@ impl Site {
     }
 
     // ANCHOR: watch
-    /// Let it run until the quota was used up in so many periods of so many milliseconds: what came on the account,
-    /// from the end of one such period to the end of another. What a program runs over its quota it owes, and pays
-    /// later: where a machine stands still itself at times, this goes on until that has come right.
-    pub(super) fn watch(&self, stage: &Stage, period: u64, count: u64) -> Result<CpuAccount> {
+    /// Let it run until the quota was used up in so many periods: what came on the account, from the end of one such
+    /// period to the end of another. What a program runs over its quota it owes, and pays later: on a machine that
+    /// itself stands still at times this goes on until that has come right.
+    pub(super) fn watch(
+        &self,
+        stage: &Stage,
+        count: u64,
+        is_right: impl Fn(&CpuAccount) -> bool,
+    ) -> Result<CpuAccount> {
         // The bar goes by the clock, and nothing else does.
         let (begun, begin) = (Instant::now(), cpu_account(&self.group)?);
         let (mut now, mut from) = (begin, None);
@@ -82,7 +87,7 @@ impl Site {
             stage.gauge("site", percent(now.since(begin).used, begun.elapsed()), 100, "% of one CPU");
             match from.map(|from| now.since(from)) {
                 None if now.throttled > begin.throttled => from = Some(now),
-                Some(had) if had.throttled >= count && a_fifth(&had).contains(&share(&had, period)) => break,
+                Some(had) if had.throttled >= count && is_right(&had) => break,
                 _ => {}
             }
         }
