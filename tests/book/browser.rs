@@ -76,9 +76,9 @@ fn a_page_is_seen_and_its_questions_answer() {
         }
 
         // WCAG asks for 4.5 to 1 for text.
-        for contrast in seen["contrasts"].as_array().unwrap() {
-            assert!(contrast["ratio"].as_f64().unwrap() >= 4.5, "{page}: {contrast}");
-        }
+        let contrasts = seen["contrasts"].as_array().unwrap().iter();
+        let faint = contrasts.filter(|contrast| contrast["ratio"].as_f64().unwrap() < 4.5);
+        assert_eq!(faint.collect::<Vec<_>>(), Vec::<&Value>::new(), "{page} has text that is hard to read");
         assert_eq!(seen["overflowing"], serde_json::json!([]), "{page} is wider than its window");
         let narrow = serde_json::json!({ "width": 360, "overflowing": [] });
         assert_eq!(seen["narrow"], narrow, "{page} is wider than a narrow window");

@@ -65,6 +65,24 @@ window.addEventListener('load', () => {
         return 'white';
     }
 
+    function ratio(one, other) {
+        const [light, dark] = [one, other].map(luminance).sort((a, b) => b - a);
+        return (light + 0.05) / (dark + 0.05);
+    }
+
+    // What a text of a diagram is drawn upon: the last box that was drawn before it around its middle.
+    function painted(text) {
+        const { left, right, top, bottom } = text.getBoundingClientRect();
+        const [x, y] = [(left + right) / 2, (top + bottom) / 2];
+        const below = Array.from(text.ownerSVGElement.querySelectorAll('rect')).filter(rect => {
+            const box = rect.getBoundingClientRect();
+            const before = rect.compareDocumentPosition(text) & Node.DOCUMENT_POSITION_FOLLOWING;
+            const filled = getComputedStyle(rect).fill !== 'none';
+            return before && filled && box.left < x && x < box.right && box.top < y && y < box.bottom;
+        }).pop();
+        return below ? getComputedStyle(below).fill : ground(text.closest('figure'));
+    }
+
     function contrasts(theme) {
         document.documentElement.classList.remove(...THEMES);
         document.documentElement.classList.add(theme);
@@ -72,11 +90,14 @@ window.addEventListener('load', () => {
         const styles = new Set();
         document.querySelectorAll('.gb-transcript samp span').forEach(span => styles.add('.' + span.classList[span.classList.length - 1]));
         styles.forEach(style => kinds.push('.gb-transcript ' + style));
-        return kinds.filter(kind => document.querySelector(kind)).map(kind => {
+        const seen = kinds.filter(kind => document.querySelector(kind)).map(kind => {
             const element = document.querySelector(kind);
-            const [light, dark] = [getComputedStyle(element).color, ground(element)].map(luminance).sort((a, b) => b - a);
-            return { theme, kind, ratio: (light + 0.05) / (dark + 0.05) };
+            return { theme, kind, ratio: ratio(getComputedStyle(element).color, ground(element)) };
         });
+        const drawn = Array.from(document.querySelectorAll('.gb-diagram text')).map(text => {
+            return { theme, kind: text.textContent, ratio: ratio(getComputedStyle(text).fill, painted(text)) };
+        });
+        return seen.concat(drawn);
     }
 
     // What each transcript of a lesson shows now.
