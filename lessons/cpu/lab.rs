@@ -52,6 +52,9 @@ fn begin(setting: &mut Setting) -> Result<()> {
             let group = site.below(name);
             for _ in 0..processes {
                 let enter = || {
+                    // First, so that it leaves no load in the group on another CPU, which would count for a
+                    // while; and again, since some kernels forget it when a process is moved.
+                    sched_setaffinity(cpu)?;
                     group.join()?;
                     Ok(sched_setaffinity(cpu)?)
                 };
@@ -205,25 +208,32 @@ fn is_nicer(pid: u64) -> bool {
     nice(pid).is_ok_and(|nice| nice.text != "0")
 }
 
-/// What both have got from the kernel, while it gives out enough to be divided.
+/// What both have got from the kernel, while it gives out enough to be divided. If all is as it was asked for, the
+/// scheduler gets a while to come to that.
 fn check_time(record: &Record, accounts: &Group, exam: &mut Exam) -> Result<()> {
     const ENOUGH: Duration = Duration::from_millis(240);
     const PATIENCE: usize = 1000;
     let [web, batch] = PROGRAMS.map(|(name, _)| accounts.below(name));
     let used = || Ok::<_, crate::error::Error>((cpu_used(&web)?, cpu_used(&batch)?));
-    let begin = used()?;
-    let mut had = (Duration::ZERO, Duration::ZERO);
+    let times = record.number("times");
+    let is_it = |ratio: f64| (0.7..=1.4).contains(&(ratio / times as f64));
+    let as_asked = exam.passed();
+    let mut begin = used()?;
+    let mut ratio = 0.0;
     for _ in 0..PATIENCE {
         std::thread::sleep(Duration::from_millis(10));
         let now = used()?;
-        had = (now.0.saturating_sub(begin.0), now.1.saturating_sub(begin.1));
-        if had.0 + had.1 >= ENOUGH {
+        let had = (now.0.saturating_sub(begin.0), now.1.saturating_sub(begin.1));
+        if had.0 + had.1 < ENOUGH {
+            continue;
+        }
+        ratio = had.0.as_secs_f64() / had.1.as_secs_f64().max(0.001);
+        if is_it(ratio) || !as_asked {
             break;
         }
+        begin = now;
     }
-    let times = record.number("times");
-    let ratio = had.0.as_secs_f64() / had.1.as_secs_f64().max(0.001);
-    let holds = (0.7..=1.4).contains(&(ratio / times as f64));
+    let holds = is_it(ratio);
     let source = control(&web, CPU_USAGE)?.source;
     exam.claim(
         format!("and gets {times} times as much CPU time"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::props::{speed, within};
 use crate::error::Result;
-use crate::kernel::block::{Device, Loop};
+use crate::kernel::block::{Bulk, Loop};
 use crate::kernel::cgroup::{Control, Controller, Group, IO_PROCS, IO_READ_MAX, IO_WRITE_MAX, IO_WRITTEN};
 use crate::kernel::fs;
 use crate::kernel::process::{Clone3, set_name};
@@ -52,7 +52,7 @@ fn begin(setting: &mut Setting) -> Result<()> {
         let work = || {
             group.join()?;
             set_name(&process)?;
-            let device = Device::open_direct(disk.path())?;
+            let device = Bulk::open_direct(disk.path())?;
             Ok(move || {
                 // A disk that is full, or gone, is nothing that a backup could do anything about.
                 let _ = device.write(PIECE);
@@ -107,11 +107,12 @@ fn check(record: &Record, exam: &mut Exam) -> Result<()> {
 
 fn check_speed(record: &Record, exam: &mut Exam, group: &Group, pid: u64, device: &str) -> Result<()> {
     const MOMENTS: usize = 3;
+    const WINDOW: Duration = Duration::from_secs(2);
     let allowed = record.number("allowed");
-    // What the kernel lets through at once, and what is counted and not yet there, weighs more in a second than in an hour.
+    // What the kernel lets through at once weighs more in two seconds than in an hour.
     let most = allowed * KIB / 5 * 7;
     let enough = |bytes| bytes >= allowed * KIB / 2;
-    let bytes = within(MOMENTS, || speed(group, device, |_| ()), enough)?;
+    let bytes = within(MOMENTS, || speed(group, device, WINDOW, |_| ()), enough)?;
     let stopped = status(pid, "State")?.text.starts_with(['T', 't']);
     let file = group.path(IO_WRITE_MAX)?.display().to_string();
     let key = IO_WRITE_MAX.key(group.version(Controller::Io)?).map_or(String::new(), |key| format!("{key}="));

@@ -2,12 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use crate::error::Error;
+use crate::kernel::block::Loop;
 use crate::kernel::cgroup::{Controller, Group, IO_PROCS, Version};
-use crate::kernel::process::{Sig, kill};
+use crate::kernel::process::{Clone3, Sig, execve, kill};
 use crate::kernel::{self, Errno, Pid};
+use crate::machine::{Attempt, explain};
 use crate::probe::block::with_file;
 use crate::probe::cgroup::{control, hierarchies, written};
 use crate::probe::process::status;
+use crate::probe::programs::find;
 use crate::probe::{Reading, Unreadable, until};
 use crate::stage::{LessonGroup, Result, Stage};
 
@@ -29,10 +33,9 @@ pub(super) fn knows_page_cache() -> Result<bool> {
     Ok(in_v2(Controller::Io) && in_v2(Controller::Memory))
 }
 
-/// How many bytes a group writes to a device in a second, by its own account, over about a second. While it goes on,
+/// How many bytes a group writes to a device in a second, by its own account, over such a time. While it goes on,
 /// `watch` is told how many there are.
-pub(super) fn speed(group: &Group, device: &str, watch: impl Fn(u64)) -> Result<u64> {
-    const WINDOW: Duration = Duration::from_secs(1);
+pub(super) fn speed(group: &Group, device: &str, window: Duration, watch: impl Fn(u64)) -> Result<u64> {
     const MOMENT: Duration = Duration::from_millis(20);
     let begun = Instant::now();
     let before = written(group, device)?;
@@ -41,7 +44,7 @@ pub(super) fn speed(group: &Group, device: &str, watch: impl Fn(u64)) -> Result<
         let bytes = written(group, device)?.saturating_sub(before);
         let elapsed = begun.elapsed();
         watch(bytes);
-        if elapsed >= WINDOW {
+        if elapsed >= window {
             return Ok((bytes as f64 / elapsed.as_secs_f64()) as u64);
         }
     }
@@ -101,6 +104,20 @@ pub(super) fn unhindered(inside: &Stage, least: u64, work: impl Fn() -> Result<u
     let first = work()?;
     let fast = |bytes| bytes >= least;
     if fast(first) { Ok(first) } else { inside.depending_on_machine(|| within(TRIES, work, fast)) }
+}
+
+/// An empty file system. Without a journal, which the kernel itself would write, at nobody's expense.
+pub(super) fn make_file_system(stage: &Stage, disk: &Loop) -> Result<()> {
+    const NAME: &str = "mkfs.ext4";
+    let program = find(NAME).ok_or_else(|| Error::Told(explain(Attempt::program(NAME))))?;
+    let (program, disk) = (program.to_string_lossy(), disk.path().to_string_lossy());
+    let now = "lazy_itable_init=0,nodiscard";
+    let argv = [NAME, "-q", "-F", "-O", "^has_journal", "-E", now, &disk];
+    // Where it is differs from machine to machine.
+    let format =
+        |inside: &mut Stage| inside.depending_on_machine(|| Err(execve(&program, &argv, &[]).into()));
+    let made = stage.child("mkfs", Clone3::new(), format)?.wait()?;
+    stage.check("there is a file system on it").expect("exited with 0").saw((made.to_string(), "mkfs.ext4"))
 }
 
 /// The device has no file any more. Programs that look at every new device may have it open for a moment.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
 
+use super::arch::page_size;
 use super::record::{call, quoted};
 use super::{Errno, Error, Result, error, raw};
 
@@ -26,14 +27,14 @@ impl Loop {
         const CONTROL: &str = "/dev/loop-control";
         const AUTOCLEAR: u32 = 4; // LO_FLAGS_AUTOCLEAR of linux/loop.h
         let file = file.as_ref();
-        let backing = open(file)?;
-        let control = open(Path::new(CONTROL))?;
+        let backing = open(file, OFlag::empty())?;
+        let control = open(Path::new(CONTROL), OFlag::empty())?;
         let mut tries = 100;
         loop {
             let args = || format!("{}, LOOP_CTL_GET_FREE", quoted(CONTROL));
             let number = call("ioctl", args, || raw::loop_get_free(control.as_fd()))?;
             let path = PathBuf::from(format!("/dev/loop{number}"));
-            let device = open(&path)?;
+            let device = open(&path, OFlag::empty())?;
             let args = || {
                 let (device, file) = (quoted(path.display()), quoted(file.display()));
                 format!("{device}, LOOP_CONFIGURE, {{fd={file}, lo_flags=LO_FLAGS_AUTOCLEAR}}")
@@ -64,20 +65,19 @@ impl Loop {
     }
 }
 
-/// A block device that is open.
+/// A block device, or a file, that is open for amounts of which only the size counts.
 #[derive(Debug)]
-pub struct Device {
+pub struct Bulk {
     file: File,
     path: PathBuf,
 }
 
-impl Device {
-    /// `open(2)`: what is written goes to the page cache.
+impl Bulk {
+    /// `open(2)`: what is written goes to the page cache. A file that is not there is made.
     /// <https://man7.org/linux/man-pages/man2/open.2.html>
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        // The path is part of what is then done with it.
-        Ok(Self { file: open(path)?, path: path.into() })
+        Ok(Self { file: open(path, OFlag::O_CREAT)?, path: path.into() })
     }
 
     /// `open(2)` with `O_DIRECT`: past the page cache, to the device itself and from it.
@@ -89,7 +89,7 @@ impl Device {
         Ok(Self { file: device.into(), path: path.into() })
     }
 
-    /// `write(2)` of so many bytes, which are all the same, at the beginning of the device, in one go.
+    /// `write(2)` of so many bytes, which are all the same, at the beginning, in one go.
     /// <https://man7.org/linux/man-pages/man2/write.2.html>
     pub fn write(&self, bytes: usize) -> Result<()> {
         let mut buffer = Aligned::of(bytes);
@@ -100,7 +100,7 @@ impl Device {
         call("write", args, || io(make()).map(|()| bytes)).map(drop)
     }
 
-    /// `read(2)` of so many bytes from the beginning of the device, in one go.
+    /// `read(2)` of so many bytes from the beginning, in one go.
     /// <https://man7.org/linux/man-pages/man2/read.2.html>
     pub fn read(&self, bytes: usize) -> Result<()> {
         let mut buffer = Aligned::of(bytes);
@@ -109,37 +109,34 @@ impl Device {
         call("read", args, || io(make()).map(|()| bytes)).map(drop)
     }
 
-    /// `fsync(2)`: wait until what is in the page cache for this device has been written.
+    /// `fsync(2)`: wait until what is in the page cache of it has been written.
     /// <https://man7.org/linux/man-pages/man2/fsync.2.html>
     pub fn fsync(&self) -> Result<()> {
         call("fsync", || quoted(self.path.display()), || io(self.file.sync_all()))
     }
 }
 
-/// Memory that begins where `O_DIRECT` wants it: at a multiple of the device's block.
+/// Memory that begins where `O_DIRECT` wants it: no device has blocks larger than a page.
 struct Aligned {
     memory: Vec<u8>,
     bytes: usize,
 }
 
 impl Aligned {
-    /// No device has larger ones.
-    const BLOCK: usize = 4096;
-
     fn of(bytes: usize) -> Self {
-        Self { memory: vec![0; bytes + Self::BLOCK], bytes }
+        Self { memory: vec![0; bytes + page_size()], bytes }
     }
 
     fn bytes(&mut self) -> &mut [u8] {
-        let begin = self.memory.as_ptr().align_offset(Self::BLOCK);
+        let begin = self.memory.as_ptr().align_offset(page_size());
         &mut self.memory[begin..begin + self.bytes]
     }
 }
 
 /// Told only when it is refused: the path is part of what is then done with the file.
-fn open(path: &Path) -> Result<File> {
+fn open(path: &Path, more: OFlag) -> Result<File> {
     let told = |errno| call("open", || quoted(path.display()), || Err::<OwnedFd, _>(errno));
-    opened(path, OFlag::empty()).or_else(told).map(File::from)
+    opened(path, more).or_else(told).map(File::from)
 }
 
 /// For reading and writing.

@@ -125,7 +125,8 @@ pub fn remove(trace: &Trace) -> Result<(), String> {
 }
 
 fn await_detachment(name: &str) -> Result<(), String> {
-    const PATIENCE: u32 = 400;
+    // A file system on it is unmounted first, and what was not written is written then.
+    const PATIENCE: u32 = 2000;
     for _ in 0..PATIENCE {
         if crate::probe::block::with_file(name).is_empty() {
             return Ok(());

@@ -191,6 +191,7 @@ fn package(program: &str) -> &str {
         "mount" | "nsenter" | "unshare" => "util-linux",
         "dd" => "coreutils",
         qemu if qemu == arch::HERE.machine.qemu => arch::HERE.machine.package,
+        "mkfs.ext4" => "e2fsprogs",
         other => other,
     }
 }
