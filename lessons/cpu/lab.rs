@@ -216,7 +216,8 @@ fn check_time(record: &Record, accounts: &Group, exam: &mut Exam) -> Result<()> 
     let [web, batch] = PROGRAMS.map(|(name, _)| accounts.below(name));
     let used = || Ok::<_, crate::error::Error>((cpu_used(&web)?, cpu_used(&batch)?));
     let times = record.number("times");
-    let is_it = |ratio: f64| (0.7..=1.4).contains(&(ratio / times as f64));
+    // On a machine that itself stands still at times, the lighter one may owe so much that it gets nothing for long.
+    let is_it = |ratio: f64| ratio >= 0.7 * times as f64;
     let as_asked = exam.passed();
     let mut begin = used()?;
     let mut ratio = 0.0;

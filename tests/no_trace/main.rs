@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     common::run(trials)
 }
 
-/// Where there is no time for everything, one lesson of three, ended in one way at one of its pauses: another
+/// Where there is no time for everything, one lesson of five, ended in one way at one of its pauses: another
 /// sample has others.
 fn is_in_sample(lesson: usize, way: usize) -> bool {
     common::sample().is_none_or(|sample| {
