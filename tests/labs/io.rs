@@ -82,7 +82,6 @@ pub(crate) const ATTEMPTS: Attempts = Attempts {
     right: &[
         Right { what: "bytes a second", script: "limit bps $number $((allowed * 1024))" },
         Right { what: "three quarters of it", script: "limit bps $number $((allowed * 768))" },
-        Right { what: "operations a second", script: "limit iops $number $((allowed / 16))" },
         Right {
             what: "after a wrong unit",
             script: "limit bps $number $allowed; sleep 0.2; limit bps $number $((allowed * 1024))",

@@ -133,9 +133,11 @@ pub(crate) fn number(text: &str) -> String {
 fn string_argument(text: &str) -> String {
     const LONG: usize = 400;
     let mut bytes = unescaped(text.rsplit_once('"').map_or(text, |(inside, _)| inside));
-    // Many zeros are told as one.
-    if bytes.iter().all(|byte| *byte == 0) {
-        bytes.truncate(1);
+    // Many zeros are told as one, and what is the same over and over, by its beginning.
+    const OVER_AND_OVER: usize = 8;
+    let first = bytes.first().copied().unwrap_or_default();
+    if bytes.iter().all(|byte| *byte == first) {
+        bytes.truncate(if first == 0 { 1 } else { OVER_AND_OVER });
     }
     format!("{:?}", String::from_utf8_lossy(&bytes).chars().take(LONG).collect::<String>())
 }
