@@ -16,7 +16,6 @@ mod copy_up;
 mod cpu;
 mod dev_proc_sys;
 mod freezer;
-mod io;
 mod ipc;
 mod join;
 mod layers;
@@ -90,7 +89,6 @@ const ATTEMPTS: &[Attempts] = &[
     cpu::ATTEMPTS,
     pids::ATTEMPTS,
     freezer::ATTEMPTS,
-    io::ATTEMPTS,
     overlay::ATTEMPTS,
     copy_up::ATTEMPTS,
     layers::ATTEMPTS,
