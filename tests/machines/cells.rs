@@ -27,18 +27,8 @@ pub(crate) struct Cell {
     pub(crate) says: &'static str,
     /// The transcripts, too.
     pub(crate) thorough: bool,
-    /// When it is tried without being asked for.
-    pub(crate) tried: Tried,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Tried {
-    /// Whenever all tests are.
-    Always,
-    /// In CI, too. Whoever tests his own change does not want to wait for it.
-    InCi,
-    /// When the whole matrix is: here nothing is expected that another cell does not show.
-    WhenAsked,
+    /// Whether it is tried whenever all tests are; the others have to be asked for.
+    pub(crate) always: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,19 +60,15 @@ impl Who {
 }
 
 const fn plain(who: Who) -> Cell {
-    Cell { who, circumstance: "plainly", says: "", thorough: false, tried: Tried::InCi }
+    Cell { who, circumstance: "plainly", says: "", thorough: false, always: false }
 }
 
 const fn always(who: Who) -> Cell {
-    Cell { tried: Tried::Always, ..plain(who) }
+    Cell { always: true, ..plain(who) }
 }
 
 const fn thorough(who: Who) -> Cell {
     Cell { thorough: true, ..always(who) }
-}
-
-const fn asked(who: Who) -> Cell {
-    Cell { tried: Tried::WhenAsked, ..plain(who) }
 }
 
 const fn under(who: Who, circumstance: &'static str, says: &'static str) -> Cell {
@@ -96,11 +82,11 @@ const MACHINE: Machine = Machine {
     systemd: false,
     boot: "",
     lacks: "nothing",
-    cells: &[plain(Who::Root), asked(Who::Delegated), asked(Who::Login)],
+    cells: &[plain(Who::Root), plain(Who::Delegated), plain(Who::Login)],
 };
 
 /// Version 1 is not handed on to ordinary users: there are two of them.
-const WITHOUT_DELEGATION: &[Cell] = &[plain(Who::Root), asked(Who::Login)];
+const WITHOUT_DELEGATION: &[Cell] = &[plain(Who::Root), plain(Who::Login)];
 
 /// The machines. Those that take longest are the first.
 pub(crate) const MACHINES: &[Machine] = &[
@@ -130,10 +116,7 @@ pub(crate) const MACHINES: &[Machine] = &[
             under(Who::Login, "no_user_namespaces", "user.max_user_namespaces=0"),
             under(Who::Login, "no_unprivileged_namespaces", "kernel.unprivileged_userns_clone=0"),
             under(Who::Root, "state_on_overlay", "state directory on overlayfs"),
-            Cell {
-                tried: Tried::WhenAsked,
-                ..under(Who::Login, "state_on_overlay", "state directory on overlayfs")
-            },
+            under(Who::Login, "state_on_overlay", "state directory on overlayfs"),
         ],
         ..MACHINE
     },
@@ -151,13 +134,13 @@ pub(crate) const MACHINES: &[Machine] = &[
     Machine {
         name: "no memory controller",
         boot: "cgroup_disable=memory",
-        cells: &[plain(Who::Root), asked(Who::Delegated)],
+        cells: &[plain(Who::Root), plain(Who::Delegated)],
         ..MACHINE
     },
     Machine {
         name: "no overlayfs",
         lacks: "overlayfs",
-        cells: &[plain(Who::Root), asked(Who::Login)],
+        cells: &[plain(Who::Root), plain(Who::Login)],
         ..MACHINE
     },
 ];

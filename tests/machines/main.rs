@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use cells::{Cell, MACHINES, Machine, Tried};
+use cells::{Cell, MACHINES, Machine};
 use glassbox::kernel::arch;
 use matrix::Matrix;
 use processor::Processor;
@@ -51,12 +51,10 @@ const TOOLS: [(&str, &str); 9] = [
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let every = || MACHINES.iter().flat_map(|machine| machine.cells.iter().map(move |cell| (machine, cell)));
-    let wanted = if common::is_ci() { Tried::InCi } else { Tried::Always };
-    let is_always = |cell: &Cell| cell.tried <= wanted;
     let chosen: Vec<(usize, &Machine, &Cell)> = every()
         .enumerate()
         .map(|(number, (machine, cell))| (number, machine, cell))
-        .filter(|(_, machine, cell)| is_chosen(&arguments, &machine.cell_name(cell), is_always(cell)))
+        .filter(|(_, machine, cell)| is_chosen(&arguments, &machine.cell_name(cell), cell.always))
         .collect();
     let is_whole = chosen.len() == every().count();
     if !arguments.list && !chosen.is_empty() && !can_boot() {
@@ -66,7 +64,7 @@ fn main() -> ExitCode {
     let trials = chosen.into_iter().map(|(_, machine, cell)| {
         let matrix = Arc::clone(&matrix);
         Trial::test(machine.cell_name(cell), move || matrix.hold(machine, cell).map_err(Failed::from))
-            .with_ignored_flag(!is_always(cell))
+            .with_ignored_flag(!cell.always)
     });
     let mut trials: Vec<Trial> = trials.collect();
     if is_whole {
