@@ -16,6 +16,7 @@ mod cpu;
 #[path = "dev-proc-sys/mod.rs"]
 mod dev_proc_sys;
 mod freezer;
+mod io;
 mod ipc;
 mod join;
 mod layers;
@@ -60,7 +61,14 @@ pub const PARTS: &[Part] = &[
     },
     Part {
         title: "Control groups",
-        lessons: &[&cgroup_tree::LESSON, &memory::LESSON, &cpu::LESSON, &pids::LESSON, &freezer::LESSON],
+        lessons: &[
+            &cgroup_tree::LESSON,
+            &memory::LESSON,
+            &cpu::LESSON,
+            &pids::LESSON,
+            &freezer::LESSON,
+            &io::LESSON,
+        ],
     },
     Part {
         title: "Union file system and images",

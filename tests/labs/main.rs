@@ -16,6 +16,7 @@ mod copy_up;
 mod cpu;
 mod dev_proc_sys;
 mod freezer;
+mod io;
 mod ipc;
 mod join;
 mod layers;
@@ -89,6 +90,7 @@ const ATTEMPTS: &[Attempts] = &[
     cpu::ATTEMPTS,
     pids::ATTEMPTS,
     freezer::ATTEMPTS,
+    io::ATTEMPTS,
     overlay::ATTEMPTS,
     copy_up::ATTEMPTS,
     layers::ATTEMPTS,

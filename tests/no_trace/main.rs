@@ -239,7 +239,7 @@ fn janitor_killed_too(lesson: &str) {
         assert_eq!(again.out, "nothing was left\n", "{when}: a second sweep");
     });
     // Or else the comparison of cgroups above compares nothing with nothing.
-    let makes_one = ["cgroup-tree", "memory", "cpu", "pids", "freezer"].contains(&lesson)
+    let makes_one = ["cgroup-tree", "memory", "cpu", "pids", "freezer", "io"].contains(&lesson)
         && common::is_root()
         && common::sample().is_none();
     assert!(!makes_one || cgroups_swept > 0, "{lesson} had no cgroup at any pause");
