@@ -40,6 +40,8 @@ const DISK: u64 = 16 * MIB;
 const LIMIT: u64 = MIB;
 /// What is written to the page cache: as much as the limit allows in a second.
 const PAGES: u64 = LIMIT;
+/// In a second: more than any disk takes.
+const UNREACHED: u64 = 1 << 40;
 /// What is read and written where no limit is.
 const FREE: u64 = 4 * MIB;
 
@@ -301,7 +303,7 @@ fn who_pays(stage: &mut Stage, disk: Loop, group: LessonGroup) -> Result<()> {
 
     stage.say(
         "Again the process writes 1 MiB to the page cache. This time a neighbour calls fsync(). It is in another group,
-         without any limit, and has not written a byte.",
+         has not written a byte, and no limit is in its way.",
     );
     let choices = [
         "that of the group that wrote the pages",
@@ -310,6 +312,11 @@ fn who_pays(stage: &mut Stage, disk: Loop, group: LessonGroup) -> Result<()> {
     ];
     let guess = stage.predict("To which group's account do the 1 MiB go?", &choices);
     let neighbours = props::group(stage, "neighbours")?;
+    let known = knows_page_cache()?;
+    if !known {
+        stage.say("Version 1 counts for groups that have a limit: theirs is one that nobody reaches.");
+        neighbours.limit_device(IO_WRITE_MAX, &device, UNREACHED)?;
+    }
     let accounts = || -> Result<[u64; 2]> { Ok([written(&group, &device)?, written(&neighbours, &device)?]) };
     let before = accounts()?;
     writer.go_on();
@@ -320,7 +327,6 @@ fn who_pays(stage: &mut Stage, disk: Loop, group: LessonGroup) -> Result<()> {
         inside.hold()
     })?;
     let after = accounts()?;
-    let known = knows_page_cache()?;
     let [writers, others] = [after[0] - before[0], after[1] - before[1]];
     let (who, paid, who_not, rest) = match known {
         true => ("the writer's", writers, "the neighbour's", others),
