@@ -9,6 +9,7 @@
 
 pub(crate) mod outcome;
 pub(crate) mod processes;
+mod watchdog;
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -35,7 +36,9 @@ static SKIPPED: AtomicUsize = AtomicUsize::new(0);
 
 /// A test.
 pub(crate) fn trial(name: impl Into<String>, test: impl FnOnce() + Send + 'static) -> Trial {
-    Trial::test(name, move || {
+    let name = name.into();
+    Trial::test(name.clone(), move || {
+        let _running = watchdog::Running::begin(name);
         test();
         Ok(())
     })
@@ -44,6 +47,7 @@ pub(crate) fn trial(name: impl Into<String>, test: impl FnOnce() + Send + 'stati
 /// Run the tests as `cargo test` wants it; the last line counts what was skipped.
 pub(crate) fn run(trials: Vec<Trial>) -> ExitCode {
     let arguments = Arguments::from_args();
+    watchdog::start();
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !arguments.list {
         println!("skipped: {} in all\n", SKIPPED.load(Ordering::SeqCst));
