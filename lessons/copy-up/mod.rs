@@ -243,7 +243,7 @@ fn a_directory_moves(stage: &mut Stage) -> Result<()> {
     stage.say("The right way is what `mv` does after EXDEV: a new directory, each file for itself, and away with the old.");
     fs::mkdir("merged/old")?;
     fs::rename("merged/src/main.c", "merged/old/main.c")?;
-    if marked(stage, "a directory of a layer is removed", fs::rmdir("merged/src"))? {
+    if marked(stage, "removing a directory of a layer", fs::rmdir("merged/src"))? {
         moved(stage)?;
     }
     stage.why(
