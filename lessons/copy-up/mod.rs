@@ -278,7 +278,10 @@ fn made_anew(stage: &mut Stage) -> Result<()> {
     );
     ["merged/cache/x", "merged/cache/y"].iter().try_for_each(fs::unlink)?;
     if marked(stage, "an opaque directory", fs::rmdir("merged/cache"))? {
-        stage.check("a whiteout hides all of it").expect("character device 0:0").saw(&kind("upper/cache")?)?;
+        stage
+            .check("a whiteout hides all of it")
+            .expect("character device 0:0")
+            .saw(&kind("upper/cache")?)?;
         fs::mkdir("merged/cache")?;
         opaque_directory(stage)?;
     }
