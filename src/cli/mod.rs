@@ -2,6 +2,7 @@
 
 mod audience;
 mod book;
+mod container;
 mod doctor;
 mod image;
 mod inspect;
@@ -77,6 +78,15 @@ enum Command {
     /// Build the book that goes with the lessons
     #[command(after_help = "Examples:\n  glassbox book\n  glassbox book --open")]
     Book(book::Args),
+    /// Make a container of an image, and run a program in it
+    #[command(disable_help_flag = true, after_help = container::run::EXAMPLES)]
+    Run(Box<container::run::Args>),
+    /// List containers
+    #[command(after_help = container::ps::EXAMPLES)]
+    Ps(container::ps::Args),
+    /// Remove containers
+    #[command(after_help = container::rm::EXAMPLES)]
+    Rm(container::rm::Args),
     /// Take images in that other tools have made
     #[command(after_help = image::load::EXAMPLES)]
     Load(image::load::Args),
@@ -136,6 +146,9 @@ pub fn main() -> ExitCode {
         Some(Command::Lab(args)) => lab::run(&args),
         Some(Command::Progress(args)) => progress::run(&args),
         Some(Command::Book(args)) => book::run(&args),
+        Some(Command::Run(args)) => container::run::run(&args),
+        Some(Command::Ps(args)) => container::ps::run(&args),
+        Some(Command::Rm(args)) => container::rm::run(&args),
         Some(Command::Load(args)) => image::load::run(&args),
         Some(Command::Images(args)) => image::list::run(&args),
         Some(Command::Save(args)) => image::save::run(&args),

@@ -58,6 +58,16 @@ impl Problem {
         Self::failed(what, why, hint)
     }
 
+    /// The same with another exit code.
+    pub(crate) fn with_code(self, code: u8) -> Self {
+        Self { code, ..self }
+    }
+
+    /// Its exit code.
+    pub(crate) fn code(&self) -> u8 {
+        self.code
+    }
+
     /// Tell it, and give its exit code.
     pub(crate) fn tell(&self) -> ExitCode {
         use colored::Colorize;
@@ -106,6 +116,14 @@ impl From<Error> for Problem {
 /// Something with an image that could not be done.
 impl From<crate::image::Error> for Problem {
     fn from(error: crate::image::Error) -> Self {
+        let Refusal { why, hint } = error.explained();
+        Self { message: why, hint, code: 1 }
+    }
+}
+
+/// Something with a container that could not be done.
+impl From<crate::container::Error> for Problem {
+    fn from(error: crate::container::Error) -> Self {
         let Refusal { why, hint } = error.explained();
         Self { message: why, hint, code: 1 }
     }

@@ -10,7 +10,7 @@ use crate::machine::Mode;
 
 /// The devices that the OCI runtime specification asks for: name, major, minor.
 /// <https://github.com/opencontainers/runtime-spec/blob/main/config-linux.md#default-devices>
-const DEVICES: [(&str, u64, u64); 6] =
+pub const DEVICES: [(&str, u64, u64); 6] =
     [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
 
 const LINKS: [(&str, &str); 5] = [
@@ -42,16 +42,22 @@ pub fn mount_sys(layout: Layout) -> Result<()> {
 /// Root makes device nodes. An ordinary user may not, in no namespace: the host's are bound instead, which
 /// needs the old root to be there still.
 pub fn populate_dev(mode: Mode) -> Result<()> {
+    populate_dev_with(|name, path, (major, minor)| {
+        if mode.is_rootless() {
+            fs::create(path, "")?;
+            bind(format!("{OLD_ROOT}/dev/{name}"), path)
+        } else {
+            fs::mknod(path, major, minor)
+        }
+    })
+}
+
+/// The same, with devices that somebody else makes, by their name, path and number.
+pub fn populate_dev_with(make: impl Fn(&str, &str, (u64, u64)) -> Result<()>) -> Result<()> {
     mount("tmpfs", "/dev", "tmpfs", Flags::MS_NOSUID | Flags::MS_STRICTATIME, "mode=755,size=64k")?;
     fs::umask(0)?;
     for (name, major, minor) in DEVICES {
-        let path = format!("/dev/{name}");
-        if mode.is_rootless() {
-            fs::create(&path, "")?;
-            bind(format!("{OLD_ROOT}/dev/{name}"), &path)?;
-        } else {
-            fs::mknod(&path, major, minor)?;
-        }
+        make(name, &format!("/dev/{name}"), (major, minor))?;
     }
     fs::umask(0o022)?;
     LINKS.iter().try_for_each(|(target, link)| fs::symlink(target, link))?;

@@ -1,9 +1,26 @@
-//! What makes a process a contained one: an image, a root of its own, devices, masks, and a filter.
+//! Containers: what one is to be, how it is started, who looks after it, and what is known of it.
 //!
-//! The parts are functions that are called inside of the new namespaces, each in terms of kernel functions,
-//! so that they are narrated when somebody listens and cost nothing when nobody does.
+//! * [`spec`]: what it is to be; pure data.
+//! * [`records`]: a directory for each, with a journal of what happened to it.
+//! * [`start`]: from `clone` to `execve`, each part a function in terms of kernel functions, so that it is narrated
+//!   when somebody listens and costs nothing when nobody does.
+//! * [`supervise`]: the process that waits for its end, and passes signals and output on.
+//! * [`life`]: what can be done to one that runs.
 
 pub mod devices;
+pub mod error;
+mod failure;
+pub mod life;
+pub mod limits;
 pub mod masks;
 pub mod profile;
+pub mod records;
 pub mod root;
+pub mod run;
+pub mod spec;
+pub mod start;
+pub mod supervise;
+
+pub use error::{Error, Result};
+pub use records::{Container, Id, Record, Records, State};
+pub use spec::Spec;

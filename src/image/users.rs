@@ -103,6 +103,11 @@ impl Users {
         })
     }
 
+    /// Remove a directory with all that is in it, whoever of them owns that. That it is gone already is as good.
+    pub fn remove_tree(&self, path: &Path) -> Result<()> {
+        remove_tree(self, path)
+    }
+
     /// Do `work` where the layers' users are: at once if that is here, else in a child.
     pub(super) fn ask<T>(&self, work: impl FnOnce(Powers) -> Result<T>) -> Result<T>
     where

@@ -136,6 +136,18 @@ impl Group {
         Group { parts: vec![Part { version, dir, controllers: vec![controller] }] }
     }
 
+    /// A group that was made earlier, by its directories. What a directory controls shows in its files.
+    pub fn of_dirs<'a>(dirs: impl IntoIterator<Item = &'a PathBuf>) -> Group {
+        let part = |dir: &PathBuf| {
+            let version = if dir.join("cgroup.controllers").exists() { Version::V2 } else { Version::V1 };
+            let signs = [MEMORY_MAX, PIDS_MAX, CPU_MAX, CPU_USAGE, FREEZER_SWITCH];
+            let controllers = signs.iter().filter(|sign| dir.join(sign.file(version)).exists());
+            let controllers = controllers.map(|sign| sign.controller).collect();
+            Part { version, dir: dir.clone(), controllers }
+        };
+        Group { parts: dirs.into_iter().map(part).collect() }
+    }
+
     /// A group inside of this one, with the same controllers as far as they are handed on.
     pub fn below(&self, name: &str) -> Group {
         let below = |part: &Part| Part { dir: part.dir.join(name), ..part.clone() };

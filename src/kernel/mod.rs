@@ -24,6 +24,7 @@ pub mod raw;
 pub mod record;
 pub mod seccomp;
 pub mod talk;
+pub mod terminal;
 pub mod user;
 pub mod uts;
 

@@ -1,9 +1,13 @@
 //! Mounts: made, moved into place as the root, taken away.
 
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
-use super::Result;
+use rustix::fs::CWD;
+use rustix::mount::{MoveMountFlags, OpenTreeFlags};
+
 use super::record::{call, flag_names, quoted};
+use super::{Result, error};
 
 pub use nix::mount::MntFlags as UmountFlags;
 pub use nix::mount::MsFlags as Flags;
@@ -63,4 +67,33 @@ pub fn pivot_root(new_root: &str, put_old: &str) -> Result<()> {
         || format!("{}, {}", quoted(new_root), quoted(put_old)),
         || nix::unistd::pivot_root(new_root, put_old),
     )
+}
+
+/// `open_tree(2)` with `OPEN_TREE_CLONE`: a copy of the mount at `path`, and with `recursive` of those below it, that is
+/// mounted nowhere yet. It can be carried to where `path` does not lead.
+/// <https://man7.org/linux/man-pages/man2/open_tree.2.html>
+pub fn open_tree(path: impl AsRef<Path>, recursive: bool) -> Result<OwnedFd> {
+    let path = path.as_ref();
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    flags.set(OpenTreeFlags::AT_RECURSIVE, recursive);
+    let args = || format!("AT_FDCWD, {}, {}", quoted(path.display()), flag_names(&flags));
+    call("open_tree", args, || rustix::mount::open_tree(CWD, path, flags).map_err(error::errno))
+}
+
+/// `move_mount(2)`: mount what `open_tree` has opened on a file or directory that is open, too.
+/// <https://man7.org/linux/man-pages/man2/move_mount.2.html>
+pub fn move_mount(from: &OwnedFd, to: &OwnedFd) -> Result<()> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    let args = || format!("{}, \"\", {}, \"\", {}", from.as_raw_fd(), to.as_raw_fd(), flag_names(&flags));
+    call("move_mount", args, || rustix::mount::move_mount(from, "", to, "", flags).map_err(error::errno))
+}
+
+/// The same, on what is at a path.
+/// <https://man7.org/linux/man-pages/man2/move_mount.2.html>
+pub fn move_mount_to(from: &OwnedFd, to: impl AsRef<Path>) -> Result<()> {
+    let to = to.as_ref();
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_SYMLINKS;
+    let args =
+        || format!("{}, \"\", AT_FDCWD, {}, {}", from.as_raw_fd(), quoted(to.display()), flag_names(&flags));
+    call("move_mount", args, || rustix::mount::move_mount(from, "", CWD, to, flags).map_err(error::errno))
 }

@@ -197,6 +197,25 @@ pub fn execve(program: &str, argv: &[&str], env: &[&str]) -> Error {
     })
 }
 
+/// `setsid(2)`: begin a session of one's own, without a terminal.
+/// <https://man7.org/linux/man-pages/man2/setsid.2.html>
+pub fn setsid() -> Result<Pid> {
+    call("setsid", String::new, unistd::setsid)
+}
+
+/// `prctl(PR_SET_PDEATHSIG)`: get this signal when the maker of this process ends.
+/// <https://man7.org/linux/man-pages/man2/prctl.2.html>
+pub fn set_parent_death_signal(signal: Signal) -> Result<()> {
+    call("prctl", || format!("PR_SET_PDEATHSIG, {signal}"), || raw::set_parent_death_signal(Some(signal)))
+}
+
+/// `close_range(2)` with `CLOSE_RANGE_CLOEXEC`: no descriptor but the first three outlives the next `execve`.
+/// <https://man7.org/linux/man-pages/man2/close_range.2.html>
+pub fn close_range_on_exec() -> Result<()> {
+    const FIRST: u32 = 3;
+    call("close_range", || format!("{FIRST}, ~0, CLOSE_RANGE_CLOEXEC"), || raw::close_range_on_exec(FIRST))
+}
+
 /// `sched_setaffinity(2)`: from here on the caller runs on this CPU and on no other.
 /// <https://man7.org/linux/man-pages/man2/sched_setaffinity.2.html>
 pub fn sched_setaffinity(cpu: usize) -> Result<()> {

@@ -224,6 +224,52 @@ pub fn set_parent_death_signal(signal: Option<Signal>) -> nix::Result<()> {
     Errno::result(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, number) }).map(drop)
 }
 
+/// `close_range(2)` with `CLOSE_RANGE_CLOEXEC`: no descriptor from `first` on outlives the next `execve`.
+/// <https://man7.org/linux/man-pages/man2/close_range.2.html>
+pub(crate) fn close_range_on_exec(first: u32) -> nix::Result<()> {
+    const CLOSE_RANGE_CLOEXEC: c_int = 1 << 2;
+    // SAFETY: descriptors stay open and get a flag; no memory is touched.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, CLOSE_RANGE_CLOEXEC) };
+    Errno::result(result).map(drop)
+}
+
+/// `ioctl(TIOCSCTTY)`: make a terminal the controlling one of this session, which must have none.
+/// <https://man7.org/linux/man-pages/man2/ioctl_tty.2.html>
+pub(crate) fn set_controlling_terminal(terminal: BorrowedFd) -> nix::Result<()> {
+    // SAFETY: this request takes a number; 0 steals the terminal from nobody.
+    Errno::result(unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSCTTY as libc::Ioctl, 0) }).map(drop)
+}
+
+/// `ioctl(TIOCGPTPEER)`: open the other end of a pseudo-terminal, whatever path leads to it.
+/// <https://man7.org/linux/man-pages/man2/ioctl_tty.2.html>
+pub(crate) fn pty_peer(master: BorrowedFd) -> nix::Result<OwnedFd> {
+    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+    // SAFETY: this request takes flags as open(2) does; it returns a new descriptor.
+    Errno::result(unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCGPTPEER as libc::Ioctl, flags) })
+        .map(own)
+}
+
+/// `ioctl(TIOCSPTLCK)`: let the other end of a pseudo-terminal be opened.
+/// <https://man7.org/linux/man-pages/man2/ioctl_tty.2.html>
+pub(crate) fn unlock_pty(master: BorrowedFd) -> nix::Result<()> {
+    let unlocked: c_int = 0;
+    // SAFETY: the kernel reads an int from `unlocked`.
+    let result =
+        unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCSPTLCK as libc::Ioctl, &raw const unlocked) };
+    Errno::result(result).map(drop)
+}
+
+/// `ioctl(TIOCGWINSZ)` and `ioctl(TIOCSWINSZ)`: give a terminal the size that another one has.
+/// <https://man7.org/linux/man-pages/man2/ioctl_tty.2.html>
+pub(crate) fn copy_window_size(from: BorrowedFd, to: BorrowedFd) -> nix::Result<()> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: the kernel writes the whole of `size`, and then reads it.
+    unsafe {
+        Errno::result(libc::ioctl(from.as_raw_fd(), libc::TIOCGWINSZ as libc::Ioctl, &raw mut size))?;
+        Errno::result(libc::ioctl(to.as_raw_fd(), libc::TIOCSWINSZ as libc::Ioctl, &raw const size)).map(drop)
+    }
+}
+
 /// `sigaction(2)`: run `handler` when one of `signals` arrives.
 ///
 /// `handler` must do only what `signal-safety(7)` allows.

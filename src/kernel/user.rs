@@ -25,6 +25,13 @@ pub fn setresgid(gid: u32) -> Result<()> {
     call("setresgid", || format!("{gid}, {gid}, {gid}"), || unistd::setresgid(number, number, number))
 }
 
+/// `setgroups(2)`: belong to these groups beside one's own.
+/// <https://man7.org/linux/man-pages/man2/setgroups.2.html>
+pub fn setgroups(gids: &[u32]) -> Result<()> {
+    let groups: Vec<Gid> = gids.iter().copied().map(Gid::from_raw).collect();
+    call("setgroups", || format!("{}, {gids:?}", gids.len()), || unistd::setgroups(&groups))
+}
+
 /// `setgroups(2)` with an empty list: leave every other group.
 /// <https://man7.org/linux/man-pages/man2/setgroups.2.html>
 pub fn leave_groups() -> Result<()> {

@@ -7,13 +7,14 @@ pub(super) mod list;
 pub(super) mod load;
 pub(super) mod remove;
 pub(super) mod save;
-mod time;
+pub(super) mod time;
 
 use clap::Subcommand;
 use unicode_width::UnicodeWidthStr;
 
 use super::Outcome;
 use super::problem::{Problem, note, state_directory};
+use crate::container::{Container, Records};
 use crate::image::store::InUse;
 use crate::image::{self, LeftOut, Store};
 
@@ -66,17 +67,21 @@ pub(super) fn run(command: &Command) -> Outcome {
 }
 
 /// The images of this user.
-fn store() -> Result<Store, Problem> {
+pub(super) fn store() -> Result<Store, Problem> {
     Ok(Store::open(&Store::place(&state_directory()?))?)
 }
 
-/// The containers that need images: none of them outlives its command.
+/// The containers that need images.
 fn in_use() -> image::Result<Vec<InUse>> {
-    Ok(vec![])
+    let Some(state) = crate::state::directory() else { return Ok(vec![]) };
+    let containers = Records::open(&state).all().map_err(|error| image::Error::Told(error.explained()))?;
+    let needs =
+        |container: Container| InUse { image: container.created.image_id, container: container.created.name };
+    Ok(containers.into_iter().map(needs).collect())
 }
 
 /// What others have written, without codes that steer a terminal.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|sign| if sign.is_control() { ' ' } else { sign }).collect()
 }
 
@@ -98,7 +103,7 @@ fn tell(left_out: &LeftOut) {
 }
 
 /// A table as docker prints it: three blanks between columns.
-fn columns<const N: usize>(rows: &[[String; N]], is_shown: impl Fn(usize) -> bool) -> Vec<String> {
+pub(super) fn columns<const N: usize>(rows: &[[String; N]], is_shown: impl Fn(usize) -> bool) -> Vec<String> {
     let width = |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or(0) + 3;
     let line = |row: &[String; N]| {
         let shown = row.iter().enumerate().filter(|(column, _)| is_shown(*column));
@@ -110,7 +115,7 @@ fn columns<const N: usize>(rows: &[[String; N]], is_shown: impl Fn(usize) -> boo
 }
 
 /// Bytes as docker writes them: in powers of 1000, three digits and a unit.
-fn bytes(count: u64) -> String {
+pub(super) fn bytes(count: u64) -> String {
     const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
     let (mut value, mut unit) = (count as f64, 0);
     while value >= 1000.0 && unit + 1 < UNITS.len() {
@@ -128,7 +133,7 @@ fn bytes(count: u64) -> String {
 }
 
 /// A number of bytes as people write it: `500m`, `64g`.
-fn parse_bytes(text: &str) -> Result<u64, String> {
+pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
     let lower = text.to_lowercase();
     let digits = lower.trim_end_matches(|sign: char| sign.is_ascii_alphabetic());
     let shift = match lower[digits.len()..].trim_end_matches('b').trim_end_matches('i') {

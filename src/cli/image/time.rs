@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How long ago a time is that is written as RFC 3339 has it.
-pub(super) fn ago(created: Option<&str>) -> String {
+pub(in crate::cli) fn ago(created: Option<&str>) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     match created.and_then(seconds) {
         // Some tools write the beginning of the epoch, or of the calendar, for a time that they do not tell.
@@ -14,7 +14,7 @@ pub(super) fn ago(created: Option<&str>) -> String {
 }
 
 /// A span of time in docker's words.
-fn span(seconds: u64) -> String {
+pub(in crate::cli) fn span(seconds: u64) -> String {
     let (minutes, hours) = (seconds / 60, (seconds + 1800) / 3600);
     match (seconds, minutes, hours) {
         (0, ..) => "Less than a second".into(),
@@ -60,7 +60,7 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// A time as images have it.
-pub(super) fn rfc3339(seconds: u64) -> String {
+pub(in crate::cli) fn rfc3339(seconds: u64) -> String {
     let (mut day, second) = (seconds / 86_400, seconds % 86_400);
     let length =
         |year: u64| if days(year as i64 + 1, 1, 1) - days(year as i64, 1, 1) == 366 { 366 } else { 365 };

@@ -1,0 +1,119 @@
+//! Between a container's first process and its maker, until it has become its program.
+//!
+//! ```text
+//! maker                                   container
+//!   │ ── "mapped" or "alone" ──────────────▶ │   only where it has users of its own
+//!   │ ◀───────── its terminal, passed on ─── │   only where it has one
+//!   │ ◀──────────────── why it failed ────── │   or the end: execve closed it
+//! ```
+
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
+
+use crate::container::error::{Error, Result, doing};
+use crate::container::failure::Failure;
+use crate::kernel::{self, Errno};
+
+/// One end of it.
+#[derive(Debug)]
+pub struct Gate(UnixStream);
+
+const MAPPED: u8 = b'm';
+const ALONE: u8 = b'a';
+const TERMINAL: u8 = b't';
+const FAILURE: u8 = b'f';
+
+impl Gate {
+    /// The maker's end, and the container's.
+    pub fn pair() -> Result<(Self, Self)> {
+        let (maker, container) = doing("cannot make a socket pair", UnixStream::pair())?;
+        Ok((Self(maker), Self(container)))
+    }
+
+    /// In the maker: whether users were mapped.
+    pub(super) fn tell_mapped(&mut self, mapped: bool) {
+        // One that is gone is noticed when its end is waited for.
+        let _ = self.0.write_all(&[if mapped { MAPPED } else { ALONE }]);
+    }
+
+    /// In the container: wait for that.
+    pub(super) fn hear_mapped(&mut self) -> Result<bool> {
+        let mut byte = [0];
+        doing("cannot hear the maker", self.0.read_exact(&mut byte))?;
+        Ok(byte[0] == MAPPED)
+    }
+
+    /// In the container: whether its maker is still there.
+    pub(super) fn has_maker(&self) -> bool {
+        let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::empty())];
+        poll(&mut fds, PollTimeout::ZERO) == Ok(0)
+    }
+
+    /// In the container: pass on the master's end of its terminal.
+    pub(super) fn pass_terminal(&self, master: &OwnedFd) -> Result<()> {
+        let fds = [master.as_raw_fd()];
+        let rights = [ControlMessage::ScmRights(&fds)];
+        let data = [IoSlice::new(&[TERMINAL])];
+        let sent = sendmsg::<()>(self.0.as_raw_fd(), &data, &rights, MsgFlags::MSG_NOSIGNAL, None);
+        doing("cannot pass the terminal on", sent.map(drop).map_err(io::Error::from))
+    }
+
+    /// In the container: why it goes no further.
+    pub(super) fn tell_failure(&mut self, error: &Error) {
+        let mut message = vec![FAILURE];
+        // A maker that is gone does not want to know.
+        if serde_json::to_writer(&mut message, &Failure::of(error)).is_ok() {
+            let _ = self.0.write_all(&message);
+        }
+    }
+
+    /// In the maker: wait until it has become its program. Its terminal, if it has one.
+    pub(super) fn await_program(&mut self) -> Result<Option<OwnedFd>> {
+        let mut terminal = None;
+        loop {
+            let (kind, passed) = doing("cannot hear the container", self.receive())?;
+            match kind {
+                None => return Ok(terminal),
+                Some(TERMINAL) => terminal = passed,
+                Some(_) => {
+                    let mut report = vec![];
+                    doing("cannot hear the container", self.0.read_to_end(&mut report))?;
+                    let failure = serde_json::from_slice::<Failure>(&report);
+                    return Err(failure.map_or_else(|_| lost(), Failure::error));
+                }
+            }
+        }
+    }
+
+    fn receive(&self) -> io::Result<(Option<u8>, Option<OwnedFd>)> {
+        let mut byte = [0];
+        let mut space = nix::cmsg_space!([RawFd; 1]);
+        let (length, passed) = loop {
+            let mut data = [IoSliceMut::new(&mut byte)];
+            let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+            match recvmsg::<()>(self.0.as_raw_fd(), &mut data, Some(&mut space), flags) {
+                Err(Errno::EINTR) => {}
+                Err(Errno::ECONNRESET) => break (0, None),
+                Err(errno) => return Err(errno.into()),
+                Ok(packet) => {
+                    let mut passed = None;
+                    for control in packet.cmsgs()? {
+                        if let ControlMessageOwned::ScmRights(fds) = control {
+                            passed = fds.first().map(|fd| kernel::raw::own(*fd));
+                        }
+                    }
+                    break (packet.bytes, passed);
+                }
+            }
+        };
+        Ok(((length > 0).then_some(byte[0]), passed))
+    }
+}
+
+fn lost() -> Error {
+    Error::Late("the container's first process ended before its time".into())
+}

@@ -1,0 +1,93 @@
+//! What the container's first process does, from its first instruction to `execve`.
+
+use std::convert::Infallible;
+
+use super::gate::Gate;
+use super::luggage::Luggage;
+use super::walls::{Part, Walls};
+use super::{Plan, die_with_maker, etc, identity, place, program, rootfs, session, volumes};
+use crate::container::error::Result;
+use crate::container::spec::Network;
+use crate::container::{devices, masks};
+use crate::kernel::mount;
+use crate::kernel::namespace::{Kind, map_self_to_root, unshare};
+use crate::kernel::process::{close_range_on_exec, set_no_new_privs};
+use crate::kernel::{capability, net, uts};
+
+/// Become the container, part by part, and at last its program. Returns only if that failed.
+///
+/// `is_joined` says whether the process was made inside of its cgroup.
+pub fn become_contained(
+    plan: &Plan,
+    gate: &mut Gate,
+    is_joined: bool,
+    walls: &mut dyn Walls,
+) -> Result<Infallible> {
+    part(walls, Part::Users, || own_users(plan, gate))?;
+    part(walls, Part::Cgroup, || own_cgroup(plan, is_joined))?;
+    let mut luggage = Luggage::default();
+    part(walls, Part::Root, || {
+        mount::make_private("/")?;
+        luggage = Luggage::pack(plan)?;
+        plan.root.enter()
+    })?;
+    // A user namespace may mount these two as long as the host's are in sight, whole.
+    part(walls, Part::Proc, || Ok(devices::mount_proc()?))?;
+    part(walls, Part::Sys, || place::mount_sys(plan, &luggage))?;
+    part(walls, Part::OldRoot, rootfs::leave_host)?;
+    part(walls, Part::Dev, || place::mount_dev(&luggage))?;
+    part(walls, Part::Etc, || etc::provide(plan))?;
+    part(walls, Part::Volumes, || volumes::mount(plan.spec, &luggage.volumes))?;
+    part(walls, Part::Masks, || Ok(masks::apply().map(drop)?))?;
+    drop(luggage);
+    part(walls, Part::Network, || own_network(plan))?;
+    part(walls, Part::Session, || session::begin(plan, gate))?;
+
+    let process = &plan.spec.process;
+    let who = identity::find(&process.user)?;
+    program::make_directory(&process.cwd)?;
+    part(walls, Part::Bounds, || Ok(capability::bound(plan.capabilities)?))?;
+    part(walls, Part::Identity, || {
+        who.assume()?;
+        die_with_maker(gate)
+    })?;
+    part(walls, Part::Capabilities, || {
+        // Another user than root has lost them all.
+        if who.is_root() { Ok(capability::capset(plan.capabilities)?) } else { Ok(()) }
+    })?;
+    part(walls, Part::NoNewPrivileges, || Ok(set_no_new_privs()?))?;
+    close_range_on_exec()?;
+    part(walls, Part::Filter, || Ok(plan.filter.as_ref().map_or(Ok(()), |filter| filter.install())?))?;
+    Err(program::exec(process, &who))
+}
+
+fn part(walls: &mut dyn Walls, part: Part, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    walls.before(part)?;
+    work()?;
+    walls.after(part)
+}
+
+/// With ranges of numbers the maker maps them; otherwise there is one, and this process may map it itself.
+fn own_users(plan: &Plan, gate: &mut Gate) -> Result<()> {
+    if plan.has_own_users() && !gate.hear_mapped()? {
+        let (uid, gid) = plan.own;
+        map_self_to_root(uid, gid)?;
+    }
+    Ok(())
+}
+
+/// Join first: the namespace's root is where the process stands.
+fn own_cgroup(plan: &Plan, is_joined: bool) -> Result<()> {
+    if let Some(group) = plan.group.as_ref().filter(|_| !is_joined) {
+        group.join()?;
+    }
+    Ok(unshare(&[Kind::Cgroup])?)
+}
+
+fn own_network(plan: &Plan) -> Result<()> {
+    uts::sethostname(plan.hostname)?;
+    if plan.spec.network == Network::None {
+        net::loopback_up()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! The start of a container, from `clone3` to `execve`.
+//!
+//! ```text
+//! maker:      prepare ─▶ clone3 ─▶ map users ─▶ await_program
+//!                           │
+//! container:                └─▶ inside::become_contained: the parts, one after the other ─▶ execve
+//! ```
+//! The maker has no powers over what the container does inside; it only waits. Whoever wants to look on gives
+//! [`Walls`], which are called between the parts, in the container's own process.
+
+mod etc;
+pub mod gate;
+mod identity;
+pub mod init_layer;
+pub mod inside;
+mod luggage;
+mod place;
+mod program;
+pub mod rootfs;
+mod session;
+mod volumes;
+mod walls;
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::sys::signal::SigSet;
+
+use gate::Gate;
+pub use rootfs::Root;
+pub use session::{Streams, null};
+pub use walls::{Dark, Part, Walls};
+
+use super::error::{Error, Result};
+use super::profile;
+use super::spec::{Network, Seccomp, Spec};
+use crate::image::Users;
+use crate::kernel::capability::Set;
+use crate::kernel::cgroup::{Group, Layout};
+use crate::kernel::process::{Clone3, Ended, Sig, set_parent_death_signal, wait4};
+use crate::kernel::seccomp::Filter;
+use crate::kernel::{Pid, raw};
+
+/// All that a start needs to know.
+pub struct Plan<'a> {
+    /// What the container is to be.
+    pub spec: &'a Spec,
+    /// What its host is called.
+    pub hostname: &'a str,
+    /// Its root file system.
+    pub root: Root,
+    /// Its cgroup, which has been made.
+    pub group: Option<Group>,
+    /// The layout of the cgroup trees.
+    pub layout: Layout,
+    /// Whose files the layers have.
+    pub users: &'a Users,
+    /// What it reads from, and writes to.
+    pub streams: Streams,
+    capabilities: Set,
+    filter: Option<Filter>,
+    /// Whom it asks for the numbers of hosts, where it has a network.
+    resolvers: String,
+    /// The numbers of its maker and of his group.
+    own: (u32, u32),
+}
+
+impl<'a> Plan<'a> {
+    /// Without a cgroup, and with nothing to read.
+    pub fn new(
+        spec: &'a Spec,
+        hostname: &'a str,
+        root: Root,
+        users: &'a Users,
+        streams: Streams,
+    ) -> Result<Self> {
+        let filter = match spec.security.seccomp {
+            Seccomp::Default => Some(profile::default_filter()),
+            Seccomp::Unconfined => None,
+        };
+        let capabilities = spec.security.capabilities()?;
+        let (group, layout) = (None, Layout::None);
+        let resolvers = match spec.network {
+            Network::Host => std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
+            Network::None => String::new(),
+        };
+        let own = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
+        Ok(Self { spec, hostname, root, group, layout, users, streams, capabilities, filter, resolvers, own })
+    }
+
+    /// With a cgroup, which has been made.
+    pub fn in_group(self, group: Option<Group>, layout: Layout) -> Self {
+        Self { group, layout, ..self }
+    }
+
+    /// Whether it gets users of its own, because its maker is not root.
+    pub fn has_own_users(&self) -> bool {
+        matches!(self.users, Users::Ranges { .. } | Users::One)
+    }
+
+    /// The namespaces that it begins with. That of cgroups comes when it is in its group.
+    pub fn namespaces(&self) -> Clone3 {
+        let clone = Clone3::new().newns().newuts().newipc().newpid();
+        let clone = if self.spec.network == Network::None { clone.newnet() } else { clone };
+        if self.has_own_users() { clone.newuser() } else { clone }
+    }
+}
+
+/// The first process of a container, as its maker sees it.
+#[derive(Debug)]
+pub struct Started {
+    /// Its number.
+    pub pid: Pid,
+    gate: Gate,
+}
+
+/// Start a container. It may not have become its program yet: see [`Started::await_program`].
+pub fn start(plan: &Plan, walls: &mut dyn Walls) -> Result<Started> {
+    let (mut gate, theirs) = Gate::pair()?;
+    let into = plan.group.as_ref().map(Group::clone_target).transpose()?.flatten();
+    let Some(pid) = plan.namespaces().call(into.as_ref().map(AsFd::as_fd))? else {
+        drop(gate);
+        let is_joined = into.is_some();
+        raw::exit_now(perform(plan, theirs, is_joined, walls))
+    };
+    drop(theirs);
+    if plan.has_own_users() {
+        gate.tell_mapped(plan.users.map(pid));
+    }
+    Ok(Started { pid, gate })
+}
+
+/// In the container's first process: do everything, or tell why not.
+fn perform(plan: &Plan, mut gate: Gate, is_joined: bool, walls: &mut dyn Walls) -> i32 {
+    let result = begin(&gate).and_then(|()| inside::become_contained(plan, &mut gate, is_joined, walls));
+    match result {
+        Ok(never) => match never {},
+        Err(error) => {
+            gate.tell_failure(&error);
+            i32::from(error.exit_code())
+        }
+    }
+}
+
+/// Whoever ends the maker ends the container.
+fn begin(gate: &Gate) -> Result<()> {
+    die_with_maker(gate)?;
+    // The maker keeps its signals back; a program gets them.
+    let all = SigSet::empty().thread_set_mask();
+    super::error::doing("cannot take signals", all.map_err(Into::into))
+}
+
+/// A change of identity makes the kernel forget it.
+fn die_with_maker(gate: &Gate) -> Result<()> {
+    set_parent_death_signal(Sig::SIGKILL)?;
+    // It can have ended before.
+    if gate.has_maker() { Ok(()) } else { Err(Error::Late("glassbox has ended".into())) }
+}
+
+impl Started {
+    /// Wait until it has become its program. The master's end of its terminal, if it has one.
+    ///
+    /// Of one that failed nothing is left.
+    pub fn await_program(&mut self) -> Result<Option<OwnedFd>> {
+        self.gate.await_program().inspect_err(|_| {
+            let _ = wait4(Some(self.pid));
+        })
+    }
+
+    /// Wait for its end.
+    pub fn wait(self) -> Result<Ended> {
+        Ok(wait4(Some(self.pid))?.1)
+    }
+}

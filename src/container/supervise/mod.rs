@@ -1,0 +1,149 @@
+//! The process that looks after containers: it waits for their ends, and passes signals and output on.
+//!
+//! It is the maker of their first processes, has a single thread, and is in charge of their records. Signals are
+//! kept back and read from a descriptor, so that everything happens in one loop and nothing in between.
+
+mod flow;
+mod raw_mode;
+mod signals;
+
+use std::os::fd::OwnedFd;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+pub use flow::Flow;
+pub use raw_mode::RawMode;
+use signals::Signals;
+
+use super::error::{Result, doing};
+use super::limits;
+use super::records::{Entry, Record, now};
+use super::run::Launched;
+use crate::kernel::process::{Ended, Sig};
+use crate::kernel::{Errno, Pid, terminal};
+
+/// Looks after the containers that it has been given.
+#[derive(Debug)]
+pub struct Supervisor {
+    signals: Signals,
+    charges: Vec<Charge>,
+    flows: Vec<Flow>,
+    /// The master's end of a container's terminal, whose size follows that of ours.
+    terminal: Option<OwnedFd>,
+    last: Ended,
+}
+
+/// A container that it looks after.
+#[derive(Debug)]
+struct Charge {
+    pid: Pid,
+    record: Record,
+}
+
+impl Supervisor {
+    /// Keep signals back. To be called before the first container is started, so that none is missed.
+    pub fn begin() -> Result<Self> {
+        let signals = Signals::keep_back()?;
+        Ok(Self { signals, charges: vec![], flows: vec![], terminal: None, last: Ended::Exited(0) })
+    }
+
+    /// Wait until a container has become its program, and look after it. One that failed leaves nothing behind.
+    ///
+    /// The master's end of its terminal, if it has one.
+    pub fn take(&mut self, launched: Launched) -> Result<Option<OwnedFd>> {
+        let Launched { record, mut started } = launched;
+        match started.await_program() {
+            Ok(terminal) => {
+                self.charges.push(Charge { pid: started.pid, record });
+                Ok(terminal)
+            }
+            Err(error) => {
+                // If that fails, the next command does it.
+                let _ = record.remove();
+                Err(error)
+            }
+        }
+    }
+
+    /// Copy what can be read from one descriptor to another.
+    pub fn copy(&mut self, flow: Flow) {
+        self.flows.push(flow);
+    }
+
+    /// Keep a container's terminal as large as ours.
+    pub fn keep_size(&mut self, master: OwnedFd) {
+        self.terminal = Some(master);
+        self.resize();
+    }
+
+    fn resize(&self) {
+        if let Some(master) = &self.terminal {
+            // Ours may have no size.
+            let _ = terminal::copy_window_size(std::io::stdin(), master);
+        }
+    }
+
+    /// Look after them until the last one has ended, and learn how that was.
+    pub fn look_after(mut self) -> Result<Ended> {
+        self.reap()?;
+        while !self.charges.is_empty() {
+            self.await_something()?;
+            while let Some(signal) = self.signals.next()? {
+                match signal {
+                    Sig::SIGCHLD => self.reap()?,
+                    Sig::SIGWINCH => self.resize(),
+                    other => self.pass_on(other),
+                }
+            }
+        }
+        Ok(self.last)
+    }
+
+    fn await_something(&mut self) -> Result<()> {
+        let mut fds = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+        let waiting: Vec<usize> = (0..self.flows.len()).filter(|at| !self.flows[*at].is_done()).collect();
+        fds.extend(waiting.iter().map(|at| self.flows[*at].poll_fd()));
+        match poll(&mut fds, PollTimeout::NONE) {
+            Err(Errno::EINTR) => return Ok(()),
+            polled => doing("cannot wait for signals", polled.map_err(Into::into))?,
+        };
+        let ready: Vec<bool> = fds[1..].iter().map(|fd| fd.any().unwrap_or(true)).collect();
+        for (at, _) in waiting.into_iter().zip(ready).filter(|(_, ready)| *ready) {
+            self.flows[at].go_on();
+        }
+        Ok(())
+    }
+
+    fn pass_on(&self, signal: Sig) {
+        for charge in &self.charges {
+            // One that has just ended gets no signals any more.
+            let _ = crate::kernel::process::kill(charge.pid, signal);
+        }
+    }
+
+    /// Whoever has ended is written down.
+    fn reap(&mut self) -> Result<()> {
+        while let Some((pid, ended)) = signals::ended()? {
+            let Some(at) = self.charges.iter().position(|charge| charge.pid == pid) else { continue };
+            let Charge { record, .. } = self.charges.swap_remove(at);
+            self.last = ended;
+            // All that it wrote has been written by now.
+            self.flows.iter_mut().for_each(Flow::drain);
+            finish(&record, ended)?;
+        }
+        Ok(())
+    }
+}
+
+/// A container has ended: what is left of it is its record and its files, or nothing.
+fn finish(record: &Record, ended: Ended) -> Result<()> {
+    let code = ended.shell_status();
+    let container = record.records().read(&record.id)?;
+    let out_of_memory =
+        ended == Ended::Killed(Sig::SIGKILL) && container.as_ref().is_some_and(limits::ran_out_of_memory);
+    record.happened(&Entry::Exited { time: now(), code, out_of_memory })?;
+    if record.created.auto_remove {
+        return record.remove();
+    }
+    container.as_ref().map_or(Ok(()), limits::remove)
+}

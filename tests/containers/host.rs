@@ -1,0 +1,91 @@
+//! A host of containers that one test has for itself.
+
+use std::path::{Path, PathBuf};
+
+use crate::common::{Home, Ran, finish, skip};
+
+/// A home, and the containers in it. They are gone when this is dropped.
+pub(crate) struct Host {
+    pub(crate) home: Home,
+}
+
+impl Host {
+    /// A host without containers; nothing, with a reason, where this machine can have none.
+    pub(crate) fn new(test: &str) -> Option<Self> {
+        let host = Self { home: Home::new() };
+        let tried = host.glassbox(&["run", "--rm", "tiny", "true"]);
+        match tried.code {
+            Some(0) => Some(host),
+            Some(125) => {
+                skip(test, tried.err.lines().next().unwrap_or_default());
+                None
+            }
+            _ => panic!("{test}: {tried}"),
+        }
+    }
+
+    /// The program under test, to its end.
+    pub(crate) fn glassbox(&self, arguments: &[&str]) -> Ran {
+        finish(self.home.glassbox([]).args(arguments))
+    }
+
+    /// The same, which has to succeed: what it says.
+    pub(crate) fn says(&self, arguments: &[&str]) -> String {
+        let ran = self.glassbox(arguments);
+        assert_eq!(ran.code, Some(0), "{arguments:?}: {ran}");
+        ran.out.trim_end().into()
+    }
+
+    /// What a shell in a new container says, with these flags for `run`.
+    pub(crate) fn shell(&self, flags: &[&str], script: &str) -> Ran {
+        let run = [&["run", "--rm"], flags, &["tiny", "sh", "-c", script]].concat();
+        self.glassbox(&run)
+    }
+
+    /// Whether limits can be set here; says so if not.
+    pub(crate) fn has_limits(&self, test: &str) -> bool {
+        let tried = self.shell(&["--memory", "64m", "--pids-limit", "50", "--cpus", "0.5"], "true");
+        if tried.code == Some(125) {
+            skip(test, tried.err.lines().next().unwrap_or_default());
+        }
+        tried.code != Some(125)
+    }
+
+    /// Everything that containers have left: records, layers, names, cgroups.
+    pub(crate) fn left(&self) -> Vec<PathBuf> {
+        let state = self.home.state();
+        let mut left: Vec<PathBuf> =
+            ["containers", "uppers", "names"].iter().flat_map(|dir| listed(&state.join(dir))).collect();
+        let ids = left.iter().filter_map(|path| path.file_name()?.to_str()).filter(|name| name.len() == 64);
+        let ids: Vec<String> = ids.map(|id| format!("glassbox-{}", &id[..12])).collect();
+        left.extend(groups().into_iter().filter(|group| ids.iter().any(|id| group.ends_with(id))));
+        left
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let ids = self.glassbox(&["ps", "-aq", "--no-trunc"]).out;
+        let ids: Vec<&str> = ids.lines().collect();
+        if !ids.is_empty() {
+            self.glassbox(&[&["rm", "-f"], ids.as_slice()].concat());
+        }
+        self.glassbox(&["prune", "--all", "--force"]);
+    }
+}
+
+fn listed(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+/// The cgroups of containers, wherever they are.
+pub(crate) fn groups() -> Vec<PathBuf> {
+    let places = glassbox::probe::cgroup::hierarchies().unwrap().places();
+    places.into_iter().filter(|place| place.name().starts_with("glassbox-")).map(|place| place.dir).collect()
+}
+
+/// Those of this host's containers.
+pub(crate) fn groups_of(host: &Host) -> Vec<PathBuf> {
+    host.left().into_iter().filter(|path| path.starts_with("/sys/fs/cgroup")).collect()
+}
