@@ -16,6 +16,8 @@ mod cpu;
 #[path = "dev-proc-sys/mod.rs"]
 mod dev_proc_sys;
 mod freezer;
+#[path = "init-layer/mod.rs"]
+mod init_layer;
 mod io;
 mod ipc;
 mod join;
@@ -72,7 +74,13 @@ pub const PARTS: &[Part] = &[
     },
     Part {
         title: "Union file system and images",
-        lessons: &[&overlay::LESSON, &copy_up::LESSON, &layers::LESSON],
+        lessons: &[
+            &overlay::LESSON,
+            &copy_up::LESSON,
+            &layers::LESSON,
+            &init_layer::LESSON,
+            
+        ],
     },
     Part {
         title: "Root file system",

@@ -16,6 +16,7 @@ mod copy_up;
 mod cpu;
 mod dev_proc_sys;
 mod freezer;
+mod init_layer;
 mod io;
 mod ipc;
 mod join;
@@ -94,6 +95,7 @@ const ATTEMPTS: &[Attempts] = &[
     overlay::ATTEMPTS,
     copy_up::ATTEMPTS,
     layers::ATTEMPTS,
+    init_layer::ATTEMPTS,
     chroot::ATTEMPTS,
     pivot_root::ATTEMPTS,
     dev_proc_sys::ATTEMPTS,
