@@ -25,6 +25,8 @@ mod layers;
 mod memory;
 mod mount;
 mod network;
+#[path = "one-image/mod.rs"]
+mod one_image;
 mod overlay;
 mod pid;
 mod pids;
@@ -79,7 +81,7 @@ pub const PARTS: &[Part] = &[
             &copy_up::LESSON,
             &layers::LESSON,
             &init_layer::LESSON,
-            
+            &one_image::LESSON,
         ],
     },
     Part {

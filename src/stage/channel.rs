@@ -37,8 +37,8 @@ pub(crate) enum Message {
     Predict { question: String, choices: Vec<String> },
     /// Wait for the learner.
     Pause { reason: String },
-    /// A new lane; the director's end of its channel comes along.
-    Lane { name: String },
+    /// A new lane; the director's end of its channel comes along. One that is made backstage is not announced.
+    Lane { name: String, backstage: bool },
 }
 
 /// What the director answers.

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::channel::{Channel, Message, retry};
-use super::{Error, Result, Stage};
+use super::{Error, Light, Result, Stage};
 use crate::error::doing;
 use crate::event::Body;
 use crate::kernel::cgroup::Group;
@@ -48,7 +48,7 @@ pub struct Child {
 
 impl Stage {
     /// Make a child in lane `lane` that performs `body`. Returns when it [holds](Stage::hold), ends, or has
-    /// become another program.
+    /// become another program. One of many can be made [backstage](Stage::backstage), where it stays.
     pub fn child(
         &self,
         lane: &str,
@@ -78,7 +78,9 @@ impl Stage {
     ) -> Result<Child> {
         let (channel, directors_end) = doing("making a socket pair", Channel::pair())?;
         let (ours, theirs) = doing("making a socket pair", UnixStream::pair())?;
-        self.ask(&Message::Lane { name: lane.into() }, Some(&directors_end));
+        let light = self.light.get();
+        let backstage = light == Light::Backstage;
+        self.ask(&Message::Lane { name: lane.into(), backstage }, Some(&directors_end));
         drop(directors_end);
         let target = group.map(Group::clone_target).transpose()?.flatten();
         match clone.call(target.as_ref().map(AsFd::as_fd))? {
@@ -94,6 +96,7 @@ impl Stage {
                 let _ = nix::unistd::close(self.channel.fd().as_raw_fd());
                 let join = group.filter(|_| target.is_none());
                 let mut stage = Stage::new(channel, Rc::clone(&self.scene), Some(Gate(theirs)));
+                stage.light.set(light);
                 let code = stage.act(|stage| {
                     stage.die_with_maker()?;
                     stage.ask(&Message::Here, None);

@@ -149,8 +149,10 @@ impl Director<'_> {
                 self.lanes[lane].departing = Some(call);
                 Answer::Go
             }
-            Message::Lane { name } => {
-                self.show(lane, Body::Lane { name: name.clone() })?;
+            Message::Lane { name, backstage } => {
+                if !backstage {
+                    self.show(lane, Body::Lane { name: name.clone() })?;
+                }
                 if let Some(fd) = passed {
                     let channel = Channel::from_passed(fd);
                     self.lanes.push(Lane { name, channel, pid: None, departing: None });

@@ -155,6 +155,11 @@ impl Stage {
         self.in_light(Light::Backstage, work)
     }
 
+    /// Do something that is what the lesson is about, in a process that was made backstage.
+    pub fn in_front<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.in_light(Light::Full, work)
+    }
+
     /// Do something that takes other calls on another machine, such as covering what is there to be covered.
     pub fn depending_on_machine<T>(&self, work: impl FnOnce() -> T) -> T {
         self.in_light(Light::Varying, work)

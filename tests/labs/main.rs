@@ -25,6 +25,7 @@ mod life;
 mod memory;
 mod mount;
 mod network;
+mod one_image;
 mod overlay;
 mod pid;
 mod pids;
@@ -96,6 +97,7 @@ const ATTEMPTS: &[Attempts] = &[
     copy_up::ATTEMPTS,
     layers::ATTEMPTS,
     init_layer::ATTEMPTS,
+    one_image::ATTEMPTS,
     chroot::ATTEMPTS,
     pivot_root::ATTEMPTS,
     dev_proc_sys::ATTEMPTS,
