@@ -1,15 +1,16 @@
 //! Network interfaces, and sockets of the internet protocols.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+pub use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use nix::net::if_::InterfaceFlags;
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::{self, AddressFamily, Backlog, MsgFlags, SockFlag, SockType, SockaddrIn, socket};
 use nix::sys::time::TimeVal;
 
 use super::record::{call, flag_names, note, quoted};
-use super::{Result, raw};
+use super::{Errno, Result, raw};
 
 /// `ioctl(SIOCSIFFLAGS)`: bring the loopback interface of this network namespace up.
 /// <https://man7.org/linux/man-pages/man7/netdevice.7.html>
@@ -94,4 +95,36 @@ pub fn sendto(fd: BorrowedFd, content: &str, address: SocketAddrV4) -> Result<()
     let make =
         || socket::sendto(fd.as_raw_fd(), content.as_bytes(), &SockaddrIn::from(address), MsgFlags::empty());
     call("sendto", args, make).map(drop)
+}
+
+/// Wait for a packet that is on its way. One that takes half a minute does not come: `EAGAIN`.
+pub(super) fn await_packet(fd: BorrowedFd) -> nix::Result<()> {
+    const PATIENCE: u16 = 30_000;
+    match poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], PATIENCE)? {
+        0 => Err(Errno::EAGAIN),
+        _ => Ok(()),
+    }
+}
+
+/// `recvfrom(2)`: the next packet, and who has sent it. One that does not come is `EAGAIN`.
+/// <https://man7.org/linux/man-pages/man2/recv.2.html>
+pub fn recvfrom(fd: BorrowedFd) -> Result<(String, SocketAddrV4)> {
+    let started = Instant::now();
+    let receive = || {
+        await_packet(fd)?;
+        let mut buffer = [0; 2048];
+        let (length, from) = socket::recvfrom::<SockaddrIn>(fd.as_raw_fd(), &mut buffer)?;
+        let from = from.ok_or(Errno::EAFNOSUPPORT)?;
+        Ok((String::from_utf8_lossy(&buffer[..length]).into_owned(), SocketAddrV4::from(from)))
+    };
+    let received = receive();
+    let args = || match &received {
+        Ok((content, from)) => {
+            format!("{}, {}, {{AF_INET, {from}}}", fd.as_raw_fd(), quoted(content))
+        }
+        Err(_) => fd.as_raw_fd().to_string(),
+    };
+    let length = received.as_ref().map(|(content, _)| content.len()).map_err(|errno| *errno);
+    note("recvfrom", args, started.elapsed(), length)?;
+    received.map_err(|errno| super::Error { call: "recvfrom", args: fd.as_raw_fd().to_string(), errno })
 }

@@ -8,6 +8,7 @@ use super::refusal::{Attempt, Refusal, explain};
 use super::{Machine, Mode, trial};
 use crate::kernel::block::Loop;
 use crate::kernel::cgroup::{Controller, Group, IO_WRITE_MAX};
+use crate::kernel::link;
 use crate::kernel::mount::{Flags, bind, mount};
 use crate::kernel::namespace::{Kind, unshare};
 use crate::kernel::seccomp::Filter;
@@ -40,6 +41,8 @@ pub enum Need {
     RootlessOverlay,
     /// System call filters.
     Seccomp,
+    /// Network interfaces of a kind, made by this user in a network of his own.
+    Link(link::Kind),
     /// A program.
     Program(&'static str),
     /// A kernel to boot a virtual machine with, which this user can read.
@@ -62,6 +65,7 @@ impl fmt::Display for Need {
             Need::Overlay => f.write_str("overlayfs"),
             Need::RootlessOverlay => f.write_str("overlayfs in a user namespace"),
             Need::Seccomp => f.write_str("seccomp filters"),
+            Need::Link(kind) => write!(f, "{kind} interfaces"),
             Need::Program(name) => write!(f, "the program {name}"),
             Need::KernelImage => f.write_str("a kernel image"),
         }
@@ -129,6 +133,11 @@ impl Need {
                     Kind::Net => net::loopback_up(),
                     _ => Ok(()),
                 }
+            }),
+            Need::Link(kind) => trial::attempt(|| {
+                mode.enter()?;
+                unshare(&[Kind::Net])?;
+                kind.attempt()
             }),
             Need::Devices => trial::attempt(|| {
                 mode.enter()?;

@@ -13,6 +13,7 @@ pub mod cgroup;
 pub mod clock;
 pub mod cpu;
 pub mod files;
+pub mod frame;
 pub mod handle;
 pub mod ipc;
 pub mod kernel_image;

@@ -3,7 +3,9 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use super::{Reading, Result, text, unreadable};
+use super::{Reading, Result, Unreadable, text, unreadable, until};
+use crate::kernel;
+use crate::kernel::link::{Link, learned, links};
 
 /// Whether an interface of the caller's own namespace is `up` or `down`.
 pub fn interface(name: &str) -> Result<Reading> {
@@ -54,4 +56,79 @@ pub fn listening(who: impl Display) -> Result<Reading> {
     let ports: Vec<String> = content.lines().skip(1).filter_map(port).collect();
     let text = if ports.is_empty() { "(empty)".into() } else { ports.join(" ") };
     Ok(Reading::new(format!("{who} listening ports"), path.display().to_string(), text))
+}
+
+/// The interfaces of the caller's own namespace, with all that the kernel tells of each.
+pub fn all_links() -> Result<Vec<Link>> {
+    links().map_err(|error| Unreadable {
+        errno: Some(error.errno),
+        ..unreadable(Path::new("RTM_GETLINK"), error.errno)
+    })
+}
+
+/// An interface of the caller's own namespace.
+pub fn link(name: &str) -> Result<Link> {
+    let found = all_links()?.into_iter().find(|link| link.name == name);
+    found.ok_or_else(|| unreadable(Path::new("RTM_GETLINK"), format!("there is no {name}")))
+}
+
+/// Whether frames pass an interface of the caller's own namespace: `running`, or `no carrier`. A cable that was just
+/// plugged in takes the kernel a moment.
+pub fn carrier(name: &str) -> Result<Reading> {
+    use nix::net::if_::InterfaceFlags;
+    let flags = || {
+        let all = nix::ifaddrs::getifaddrs().map_err(|errno| unreadable(Path::new("getifaddrs()"), errno))?;
+        let found = all.filter(|interface| interface.interface_name == name).map(|found| found.flags).next();
+        let runs = found.is_some_and(|flags| flags.contains(InterfaceFlags::IFF_RUNNING));
+        let state = if runs { "running" } else { "no carrier" };
+        Ok(Reading::new(name, format!("getifaddrs() {name}"), state))
+    };
+    until(flags, |state| state.text == "running")
+}
+
+/// How many packets an interface has received and sent, where a process is.
+pub fn packets(who: impl Display, name: &str) -> Result<[Reading; 2]> {
+    let path = PathBuf::from(format!("/proc/{who}/net/dev"));
+    let content = text(&path)?;
+    let line = content.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'));
+    let numbers: Vec<&str> =
+        line.ok_or_else(|| unreadable(&path, format!("it has no {name}")))?.split_whitespace().collect();
+    // Eight columns of what was received, the second of which are packets; then eight of what was sent.
+    let reading = |what: &str, column: usize| {
+        let number = numbers.get(column).copied().unwrap_or_default();
+        Reading::new(format!("{name} {what}"), path.display().to_string(), number)
+    };
+    Ok([reading("received", 1), reading("sent", 9)])
+}
+
+/// The hardware addresses that go with IP addresses, as a process's namespace has found them out.
+pub fn neighbours(who: impl Display) -> Result<Reading> {
+    let path = PathBuf::from(format!("/proc/{who}/net/arp"));
+    let content = text(&path)?;
+    let entry = |line: &str| {
+        let mut fields = line.split_whitespace();
+        let (ip, mac) = (fields.next()?, fields.nth(2)?);
+        (mac != "00:00:00:00:00:00").then(|| format!("{ip} {mac}"))
+    };
+    let mut entries: Vec<String> = content.lines().skip(1).filter_map(entry).collect();
+    entries.sort();
+    let text = if entries.is_empty() { "(empty)".into() } else { entries.join(", ") };
+    Ok(Reading::new(format!("{who} neighbours"), path.display().to_string(), text))
+}
+
+/// The forwarding table of a bridge in the caller's own namespace: each address that it has learned, and the port.
+pub fn forwarding(bridge: &str) -> Result<Reading> {
+    let of = |error: kernel::Error| unreadable(Path::new("RTM_GETNEIGH"), error.errno);
+    let ports = all_links()?;
+    let found = ports.iter().find(|link| link.name == bridge);
+    let index = found.map(|link| link.index).ok_or_else(|| unreadable(Path::new("RTM_GETLINK"), bridge))?;
+    let name = |port| ports.iter().find(|link| link.index == port).map_or("?", |link| &link.name);
+    let mut entries: Vec<String> = learned(index)
+        .map_err(of)?
+        .iter()
+        .map(|entry| format!("{} {}", entry.mac, name(entry.port)))
+        .collect();
+    entries.sort();
+    let text = if entries.is_empty() { "(empty)".into() } else { entries.join(", ") };
+    Ok(Reading::new(format!("{bridge} forwarding"), format!("RTM_GETNEIGH {bridge}"), text))
 }

@@ -182,7 +182,7 @@ fn descriptors(call: &mut Call) {
     }
     if matches!(
         call.name.as_str(),
-        "fchdir" | "ftruncate" | "setns" | "bind" | "listen" | "connect" | "sendto"
+        "fchdir" | "ftruncate" | "setns" | "bind" | "listen" | "connect" | "sendto" | "recvfrom"
     ) && call.args.starts_with(|sign: char| sign.is_ascii_digit())
     {
         call.args = format!("<fd>{}", rest(&call.args));

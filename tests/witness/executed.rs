@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
+use super::netlink;
 use super::notation::{Action, address, argument, messages, number, set, split};
 
 /// Calls that change the machine, or what the process is and may do. Not every machine has each of them (`?`).
@@ -13,7 +14,7 @@ pub(crate) const TRACED: &str = "trace=\
     ?clone,?clone3,?fork,?vfork,unshare,setns,sched_setaffinity,?execve,?execveat,\
     ?mount,?umount2,?pivot_root,?chroot,?open_tree,?move_mount,?fsopen,?fsconfig,?fsmount,?mount_setattr,\
     sethostname,setdomainname,capset,seccomp,prctl,ioctl,umask,\
-    ?setuid,?setgid,?setreuid,?setregid,?setresuid,?setresgid,?setgroups,?socket,?bind,?listen,?connect,?sendto,?clock_settime,?clock_settime64,\
+    ?setuid,?setgid,?setreuid,?setregid,?setresuid,?setresgid,?setgroups,?socket,?bind,?listen,?connect,?sendto,?recvfrom,?clock_settime,?clock_settime64,\
     ?mkdir,?mkdirat,?rmdir,?unlink,?unlinkat,?rename,?renameat,?renameat2,?symlink,?symlinkat,?link,?linkat,\
     ?fsync,?close,?mknod,?mknodat,?chmod,?fchmod,?fchmodat,?chown,?fchown,?lchown,?fchownat,?truncate,?ftruncate,\
     ?open,?openat,?openat2,?creat,?write,?pwrite64,?writev,?pwritev,?copy_file_range,?sendfile,?splice,\
@@ -25,16 +26,26 @@ fn state_changing(call: &str, args: &[String]) -> bool {
     match call {
         // The engine arms this in every process, so that none outlives its maker. The rest only asks.
         "prctl" => first != "PR_SET_PDEATHSIG" && !first.starts_with("PR_GET_") && !first.ends_with("_READ"),
-        // Only TCP and UDP, and messages to the packet filter: by the rest processes speak to each other, or ask.
-        "socket" => first == "AF_INET" && args.get(1).is_some_and(|kind| kind.contains("SOCK_CLOEXEC")),
+        // Only TCP and UDP, whole frames, and requests by netlink: by the rest processes speak to each other, or ask.
+        "socket" => {
+            matches!(first, "AF_INET" | "AF_PACKET")
+                && args.get(1).is_some_and(|kind| kind.contains("SOCK_CLOEXEC"))
+        }
         "bind" | "connect" => args.get(1).is_some_and(|address| address.contains("AF_INET")),
+        "sendto" if is_netlink(args) => netlink::executed(&args[1]).is_some(),
         "sendto" => args.iter().any(|arg| arg.contains("AF_INET") || !messages(arg).is_empty()),
+        "recvfrom" => args.get(1).is_some_and(|answer| netlink::answer(answer).is_some()),
         // The other requests of the C library ask whether a descriptor is a terminal.
         "ioctl" => args.get(1).is_some_and(|request| {
             request.starts_with("SIOCS") || request.starts_with("LOOP_") || request == "FICLONE"
         }),
         _ => true,
     }
+}
+
+/// Whether these are messages by netlink, and not to the packet filter.
+fn is_netlink(args: &[String]) -> bool {
+    args.get(1).is_some_and(|message| message.contains("nlmsg_type=") && messages(message).is_empty())
 }
 
 /// The files of one `strace -ff`, by process.
@@ -144,6 +155,16 @@ impl Process {
                 self.push(call, args[..2].iter().map(|arg| argument(arg)).collect(), outcome);
             }
             "listen" if !self.network.contains(args[0].split('<').next().unwrap_or_default()) => {}
+            "sendto" if is_netlink(&args) => {
+                self.push(call, netlink::executed(&args[1]).unwrap_or_default(), "0".into());
+            }
+            // The answer to a request tells how that went.
+            "recvfrom" => {
+                let answer = netlink::answer(&args[1]).unwrap_or_default();
+                if let Some(last) = self.actions.last_mut().filter(|last| last.call == "sendto") {
+                    last.result = answer;
+                }
+            }
             "bind" | "listen" | "connect" | "sendto" => {
                 let fd = args[0].split('<').next().unwrap_or_default();
                 let messages = messages(&args[1]);

@@ -9,6 +9,7 @@
 mod common;
 mod executed;
 mod narrated;
+mod netlink;
 mod notation;
 
 use std::collections::BTreeMap;

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::netlink;
 use super::notation::{Action, argument, messages, number, set, split};
 use crate::common::text;
 
 /// Calls that are narrated although they change nothing: they only ask, or wait.
-const QUESTIONS: [&str; 8] =
-    ["access", "getpid", "getppid", "getuid", "wait4", "pidfd_open", "capget", "mmap"];
+const QUESTIONS: [&str; 9] =
+    ["access", "getpid", "getppid", "getuid", "wait4", "pidfd_open", "capget", "mmap", "recvfrom"];
 
 /// Calls that are narrated and are talk over sockets and pipes, unless it is TCP or UDP; a write is, by what it
 /// writes to.
@@ -54,7 +55,9 @@ fn action(event: &Value) -> Option<Action> {
     if !to_filter.is_empty() && failed {
         return None; // a kernel without a packet filter has no socket for it either
     }
+    let request = args.get(1).and_then(|request| netlink::narrated(request));
     let args = match name.as_str() {
+        "sendto" if request.is_some() => request.unwrap_or_default(),
         "sendto" if !to_filter.is_empty() => to_filter,
         "socket" => plain[..2].to_vec(),
         "clone3" => vec![set(args[0].trim_start_matches("flags="))],

@@ -143,7 +143,7 @@ fn string_argument(text: &str) -> String {
 }
 
 /// The bytes of a string that is written as in C (strace) or in Rust (the narration).
-fn unescaped(text: &str) -> Vec<u8> {
+pub(crate) fn unescaped(text: &str) -> Vec<u8> {
     let mut bytes = vec![];
     let mut signs = text.chars().peekable();
     while let Some(sign) = signs.next() {
@@ -155,6 +155,10 @@ fn unescaped(text: &str) -> Vec<u8> {
             Some('n') => bytes.push(b'\n'),
             Some('t') => bytes.push(b'\t'),
             Some('r') => bytes.push(b'\r'),
+            Some('x') => {
+                let digits: String = signs.by_ref().take(2).collect();
+                bytes.extend(u8::from_str_radix(&digits, 16).ok());
+            }
             Some('v') => bytes.push(0x0b),
             Some('f') => bytes.push(0x0c),
             Some('u') => {

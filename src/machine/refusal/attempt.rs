@@ -30,6 +30,8 @@ pub enum Tried {
     Filter,
     /// To set a rule of the packet filter.
     PacketRule,
+    /// To make a network interface: {module} is what the kernel has it from.
+    Link,
     /// To attach a loop device.
     Loop,
     /// To limit input and output.
@@ -212,9 +214,12 @@ impl From<&kernel::Error> for Attempt {
             "open" | "ioctl" if has("\"/dev/loop") => Tried::Loop,
             "open" | "write" if has("/io.max\"") || has("/blkio.throttle.") => Tried::Throttle,
             "sendto" | "socket" if has("NETLINK_NETFILTER") => Tried::PacketRule,
+            "sendto" if has("IFLA_INFO_KIND") => Tried::Link,
             _ => Tried::OtherCall,
         };
+        let kind = args.split("IFLA_INFO_KIND=\"").nth(1).and_then(|rest| rest.split('"').next());
         let words = [
+            ("module", kind.unwrap_or_default().into()),
             ("call", (*call).to_string()),
             ("args", args.clone()),
             ("errno", format!("{errno:?}")),

@@ -12,7 +12,7 @@ use crate::kernel::Errno::{self, *};
 
 /// System calls, whatever they are for.
 const CALLS: &[Tried] =
-    &[UserNamespace, Namespace, Process, Proc, Overlay, Mount, Filter, PacketRule, Throttle, OtherCall];
+    &[UserNamespace, Namespace, Process, Proc, Overlay, Mount, Filter, PacketRule, Link, Throttle, OtherCall];
 const NAMESPACES: &[Tried] = &[UserNamespace, Namespace];
 const MOUNTS: &[Tried] = &[Proc, Overlay, Mount];
 const DENIED: &[Errno] = &[EPERM, EACCES];
@@ -159,6 +159,14 @@ pub const TABLE: &[Row] = &[
     tried(&[PacketRule]).errno(&[EPROTONOSUPPORT, EOPNOTSUPP, EINVAL, ENOENT]).says(
         "this kernel, {release}, has no nf_tables, or the module is not loaded ({call}: {errno})",
         "sudo modprobe nf_tables",
+    ),
+    tried(&[Link]).errno(&[EOPNOTSUPP, ENODEV, ENOENT]).facts(&[NoModules]).says(
+        "{module} interfaces are a module, and /lib/modules has none for this kernel, {release} ({call}: {errno})",
+        "boot the kernel that is installed, or install the modules of the one that runs",
+    ),
+    tried(&[Link]).errno(&[EOPNOTSUPP, ENODEV, ENOENT]).says(
+        "this kernel, {release}, has no {module} interfaces, or their module is not loaded ({call}: {errno})",
+        "sudo modprobe {module}",
     ),
     tried(CALLS)
         .errno(&[ENOSYS])
