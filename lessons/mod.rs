@@ -36,6 +36,7 @@ mod process;
 mod time;
 mod user;
 mod uts;
+mod veth;
 mod vm;
 
 /// Lessons that belong together.
@@ -88,6 +89,7 @@ pub const PARTS: &[Part] = &[
         title: "Root file system",
         lessons: &[&chroot::LESSON, &pivot_root::LESSON, &dev_proc_sys::LESSON],
     },
+    Part { title: "Networks", lessons: &[&veth::LESSON] },
     Part { title: "The container", lessons: &[&container::LESSON] },
 ];
 

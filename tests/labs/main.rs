@@ -34,6 +34,7 @@ mod process;
 mod time;
 mod user;
 mod uts;
+mod veth;
 mod vm;
 
 use std::process::ExitCode;
@@ -101,6 +102,7 @@ const ATTEMPTS: &[Attempts] = &[
     chroot::ATTEMPTS,
     pivot_root::ATTEMPTS,
     dev_proc_sys::ATTEMPTS,
+    veth::ATTEMPTS,
     container::ATTEMPTS,
 ];
 
