@@ -282,6 +282,11 @@ impl Display for Ran {
 
 /// Run a command to its end. One that hangs is ended, and the test has failed.
 pub(crate) fn finish(command: &mut Command) -> Ran {
+    finish_within(PATIENCE, command)
+}
+
+/// The same for one that may take longer.
+pub(crate) fn finish_within(patience: Duration, command: &mut Command) -> Ran {
     // Files and not pipes: they never fill up, and somebody who stays behind cannot keep us waiting.
     let (mut out, mut err) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
     command.stdout(out.try_clone().unwrap()).stderr(err.try_clone().unwrap());
@@ -291,7 +296,7 @@ pub(crate) fn finish(command: &mut Command) -> Ran {
         if let Some(status) = child.try_wait().unwrap() {
             break Some(status);
         }
-        if started.elapsed() > PATIENCE {
+        if started.elapsed() > patience {
             child.kill().unwrap();
             child.wait().unwrap();
             break None;

@@ -4,8 +4,11 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
+
+use super::common::{Ran, finish_within};
 
 /// Where packages come from.
 pub(crate) const MIRROR: &str = "http://deb.debian.org/debian";
@@ -37,15 +40,18 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
+/// A server of packages can be slow; one that takes longer does not answer at all.
+const PATIENCE: Duration = Duration::from_secs(600);
+
 /// Run to the end; what it wrote, or what went wrong.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
-    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let program = command.get_program().display();
-        return Err(format!("{program}: {}\n{said}", output.status));
+    let Ran { code, out, err } = finish_within(PATIENCE, command);
+    let ended = |code: Option<i32>| code.map_or("a signal".into(), |code| format!("exit code {code}"));
+    if code == Some(0) {
+        Ok(out)
+    } else {
+        Err(format!("{}: {}\n{err}", command.get_program().display(), ended(code)))
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// The packages of one suite of Debian, with package lists of our own.
