@@ -12,7 +12,7 @@ use crate::machine::Need;
 use crate::probe::cgroup::{CpuAccount, control, cpu_quota};
 use crate::probe::process::status;
 use crate::stage::{Child, Lesson, LessonGroup, Result, Stage};
-use props::{Site, a_fifth, about, end, measured, share, stop};
+use props::{Crowds, Site, a_fifth, about, end, measured, share, stop};
 
 /// The lesson.
 pub(super) const LESSON: Lesson = Lesson {
@@ -35,8 +35,8 @@ fn run(stage: &mut Stage) -> Result<()> {
     let (site, worker, stop) = a_quota(stage)?;
     smaller_pieces(stage, &site, worker, stop)?;
     let batch = a_weight_is_no_limit(stage, &site)?;
-    let (web, workers) = more_processes(stage, &site, &batch)?;
-    one_to_three(stage, site, web, batch, workers)
+    let (web, workers, half) = more_processes(stage, &site, &batch)?;
+    one_to_three(stage, site, web, batch, workers, half)
 }
 
 // ANCHOR: a_quota
@@ -209,7 +209,7 @@ fn a_weight_is_no_limit(stage: &mut Stage, site: &Site) -> Result<LessonGroup> {
 // ANCHOR_END: a_weight_is_no_limit
 
 // ANCHOR: more_processes
-fn more_processes(stage: &mut Stage, site: &Site, batch: &Group) -> Result<(LessonGroup, Vec<Child>)> {
+fn more_processes(stage: &mut Stage, site: &Site, batch: &Group) -> Result<(LessonGroup, Vec<Child>, u64)> {
     stage.step("more processes, more time");
     stage.say(
         "Now two programs want the CPU: `web` with one process, `batch` with three. At first all four are in one
@@ -230,29 +230,26 @@ fn more_processes(stage: &mut Stage, site: &Site, batch: &Group) -> Result<(Less
     );
     let guess = stage.predict(
         "Both groups have the usual weight. How much has the one process of `web` now?",
-        &["a quarter: it is one of four processes", "half: its group is one of two", "all: it comes first"],
+        &["a quarter: it is one of four processes", "more: its group is one of two", "all: it comes first"],
     );
 
     let web = stage.cgroup_below(&site.group, "web")?;
     web.add(workers[0].pid())?;
     site.plenty(stage)?;
-    let apart = site.share_of(stage, about(50), &web)?;
+    let crowds = Crowds::here();
+    let apart = site.share_of(stage, crowds.one_beside_three(), &web)?;
     stage
         .state("of the CPU time of site, in percent")
         .compare(&in_one, &apart, "in a group of its own")
         .show();
-    stage.check("`web` has half").expect_within(about(50)).saw(&apart)?;
-    let observed = match apart.text.parse() {
-        Ok(0..38u64) => "a quarter: it is one of four processes",
-        Ok(38..75) => "half: its group is one of two",
+    stage.check(crowds.claim()).expect_within(crowds.one_beside_three()).saw(&apart)?;
+    let percent = apart.text.parse().unwrap_or(0);
+    let observed = match percent {
+        0..=28 => "a quarter: it is one of four processes",
+        29..=75 => "more: its group is one of two",
         _ => "all: it comes first",
     };
-    stage.reveal(
-        guess,
-        observed,
-        "The kernel divides level by level: at first between the groups, and then in each group between those who
-         are in it. How many they are does not count outside. So nobody gets ahead by making processes.",
-    )?;
+    stage.reveal(guess, observed, crowds.explanation())?;
     site.little(stage)?;
     stage.why(
         "`nice` is the older way, and works among the processes of one group only. On a desktop the kernel makes such
@@ -263,7 +260,7 @@ fn more_processes(stage: &mut Stage, site: &Site, batch: &Group) -> Result<(Less
     let usage = web.path(CPU_USAGE)?;
     stage.try_it(format!("cat {}", usage.display()), "what `web` has had: look twice");
     stage.pause("the four have a fifth of a CPU again, so that the room stays cool")?;
-    Ok((web, workers))
+    Ok((web, workers, percent))
 }
 // ANCHOR_END: more_processes
 
@@ -274,6 +271,7 @@ fn one_to_three(
     web: LessonGroup,
     batch: LessonGroup,
     workers: Vec<Child>,
+    half: u64,
 ) -> Result<()> {
     stage.step("one to three");
     stage.say("`web` is what matters here. It gets three times the weight of `batch`.");
@@ -291,7 +289,9 @@ fn one_to_three(
         .compare(&before[1], &after[1], "batch")
         .show();
     site.plenty(stage)?;
-    let share = site.share_of(stage, about(75), &web)?;
+    let crowds = Crowds::here();
+    let wanted = crowds.with_weight(3, half);
+    let share = site.share_of(stage, wanted.clone(), &web)?;
     let own: u64 = share.text.parse().unwrap_or(0);
     let other = 100 - own.min(100);
     stage.chart(
@@ -300,7 +300,7 @@ fn one_to_three(
         &share.source,
         &[("web, weight 3", own as f64), ("batch, weight 1", other as f64)],
     );
-    stage.check("`web` has three quarters").expect_within(about(75)).saw(&share)?;
+    stage.check(crowds.claim_of_weight()).expect_within(wanted).saw(&share)?;
     let observed = match other / 3 {
         0..=12 => "a twelfth",
         13..=20 => "a sixth",
@@ -309,8 +309,8 @@ fn one_to_three(
     stage.reveal(
         guess,
         observed,
-        "Three of four parts go to `web`. What is left for `batch` is one part, and its three processes divide it. A
-         weight is worth something only beside the weights of the others.",
+        "For each part that `batch` would have beside an equal, `web` now has three. What is left for `batch` is for its
+         three processes to divide. A weight is worth something only beside the weights of the others.",
     )?;
     site.little(stage)?;
     stage.why(

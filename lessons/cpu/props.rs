@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::kernel::cgroup::{CPU_PROCS, CPU_USAGE, Control, Controller, Group};
 use crate::kernel::process::{Clone3, Sig, execve, getpid, kill, sched_setaffinity};
 use crate::probe::Reading;
+use crate::probe::around::is_at_least;
 use crate::probe::cgroup::{CpuAccount, control, cpu_account, cpu_quota, cpu_used};
 use crate::probe::cpu::allowed;
 use crate::probe::process::cpu_time;
@@ -165,6 +166,68 @@ impl Site {
 pub(super) fn measured(group: &Group, account: Control, number: u64) -> Result<Reading> {
     let reading = control(group, account)?;
     Ok(Reading { text: number.to_string(), ..reading }.varying())
+}
+
+/// How much a group of several processes weighs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Crowds {
+    /// As much as its weight says.
+    AsOne,
+    /// More, when several of its processes want to run. So it is since Linux 7.3, unless `cgroup_mode` in the
+    /// scheduler's debug directory is set to what was before.
+    AsMore,
+}
+
+impl Crowds {
+    /// In the kernel that runs here.
+    pub(super) fn here() -> Self {
+        if is_at_least((7, 3)) { Self::AsMore } else { Self::AsOne }
+    }
+
+    /// What a group of one process has beside a group of three with the same weight, in percent.
+    pub(super) fn one_beside_three(self) -> RangeInclusive<u64> {
+        match self {
+            Self::AsOne => about(50),
+            Self::AsMore => *about(25).start()..=*about(50).end(),
+        }
+    }
+
+    /// That as a claim.
+    pub(super) fn claim(self) -> &'static str {
+        match self {
+            Self::AsOne => "`web` has half",
+            Self::AsMore => "`web` has no less than a quarter, and no more than half",
+        }
+    }
+
+    /// What a group has with so many times the weight, if it was `before` percent.
+    pub(super) fn with_weight(self, times: u64, before: u64) -> RangeInclusive<u64> {
+        let before = if self == Self::AsOne { 50 } else { before.min(100) };
+        about(100 * times * before / (times * before + 100 - before))
+    }
+
+    /// That as a claim.
+    pub(super) fn claim_of_weight(self) -> &'static str {
+        match self {
+            Self::AsOne => "`web` has three quarters",
+            Self::AsMore => "`web` has three times as much beside `batch` as before",
+        }
+    }
+
+    /// Why.
+    pub(super) fn explanation(self) -> &'static str {
+        match self {
+            Self::AsOne => {
+                "The kernel divides level by level: at first between the groups, and then in each group between those
+                 who are in it. How many they are does not count outside. So nobody gets ahead by making processes."
+            }
+            Self::AsMore => {
+                "The kernel divides level by level: at first between the groups, and then in each group between those
+                 who are in it. How many they are did not count outside before Linux 7.3. Now a group weighs more when
+                 several of its processes want to run."
+            }
+        }
+    }
 }
 
 /// About so many percent.

@@ -116,7 +116,7 @@ impl Need {
     /// Look, or try: whether it is met, and if not, what stands in the way.
     pub fn examine(self, machine: &Machine, mode: Mode) -> Result<(), Refusal> {
         let tried = match self {
-            Need::Kernel(major, minor) if is_at_least((major, minor)) => return Ok(()),
+            Need::Kernel(major, minor) if around::is_at_least((major, minor)) => return Ok(()),
             Need::Kernel(major, minor) => return Err(explain(Attempt::version(major, minor))),
             Need::Program(name) if find(name).is_some() => return Ok(()),
             Need::Program(name) => return Err(explain(Attempt::program(name))),
@@ -188,13 +188,6 @@ fn readable_kernel(mode: Mode) -> Result<(), Refusal> {
         fs::open(&image).map(drop)
     });
     opened.map_err(|refused| explain(Attempt::kernel_image(&image, refused.errno)))
-}
-
-/// Whether this kernel is of that version, or newer.
-pub(super) fn is_at_least(wanted: (u32, u32)) -> bool {
-    let release = around::release();
-    let mut numbers = release.split(|sign: char| !sign.is_ascii_digit()).map_while(|part| part.parse().ok());
-    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= wanted
 }
 
 fn usable(machine: &Machine, controller: Controller) -> Result<(), Refusal> {

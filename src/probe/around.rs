@@ -21,6 +21,13 @@ pub fn release() -> String {
     super::file("/proc/sys/kernel/osrelease").map_or_else(|_| "unknown".into(), |reading| reading.text)
 }
 
+/// Whether this kernel is of that version, or newer.
+pub fn is_at_least(wanted: (u32, u32)) -> bool {
+    let release = release();
+    let mut numbers = release.split(|sign: char| !sign.is_ascii_digit()).map_while(|part| part.parse().ok());
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= wanted
+}
+
 /// Whether this is root, and not only in a user namespace.
 pub fn is_root() -> bool {
     let everybody = fs::read_to_string("/proc/self/uid_map")

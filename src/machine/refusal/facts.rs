@@ -10,7 +10,7 @@ use crate::kernel::cgroup::{Hierarchies, Layout};
 use crate::kernel::mount::{Flags, mount};
 use crate::kernel::namespace::{Kind, unshare, unshare_in_vain};
 use crate::kernel::{Errno, Refused};
-use crate::machine::{need, trial};
+use crate::machine::trial;
 use crate::probe::{around, kernel_image, programs, systemd};
 
 /// Something that is so on this machine.
@@ -162,13 +162,13 @@ impl Fact {
             },
             Fact::NoneAtAll => plain(UserNamespace::make() == UserNamespace::Refused),
             Fact::NoKind => kind(|kind| !Path::new(&format!("/proc/self/ns/{kind}")).exists()),
-            Fact::OldOverlay => plain(!need::is_at_least((5, 11))),
+            Fact::OldOverlay => plain(!around::is_at_least((5, 11))),
             Fact::NoModules => plain(!Path::new("/lib/modules").join(around::release()).is_dir()),
             Fact::InMemory => {
                 let path = word("args").trim_start_matches('"');
                 plain(path.starts_with("/tmp/") || !path.starts_with('/'))
             }
-            Fact::OldTmpfs => plain(!need::is_at_least((6, 6))),
+            Fact::OldTmpfs => plain(!around::is_at_least((6, 6))),
             Fact::NoTree => plain(layout() == Layout::None),
             Fact::V1Mounted => plain(matches!(layout(), Layout::V1 | Layout::Mixed)),
             Fact::BootedWithout => {
@@ -214,7 +214,7 @@ fn is_filtered(attempt: &Attempt) -> bool {
             trial::attempt(nowhere).refused() != Some(Errno::ENOENT)
         }
         // The kernel has had it since 5.3; filters say that it had not, because they cannot see its flags.
-        Some("clone3") => attempt.errno == Errno::ENOSYS && need::is_at_least((5, 3)),
+        Some("clone3") => attempt.errno == Errno::ENOSYS && around::is_at_least((5, 3)),
         _ => false,
     };
     answers_first && around::has_filter()
