@@ -103,10 +103,10 @@ impl Drop for Mapping {
 
 /// `seccomp(SECCOMP_SET_MODE_FILTER)`: from here on the kernel runs `program` at every system call.
 /// <https://man7.org/linux/man-pages/man2/seccomp.2.html>
-pub fn seccomp_set_filter(program: &mut [libc::sock_filter]) -> nix::Result<()> {
+pub fn seccomp_set_filter(program: &[libc::sock_filter]) -> nix::Result<()> {
     let Ok(len) = u16::try_from(program.len()) else { return Err(Errno::EINVAL) };
-    let prog = libc::sock_fprog { len, filter: program.as_mut_ptr() };
-    // SAFETY: `prog` points at `len` instructions, which the kernel copies and checks before it returns.
+    let prog = libc::sock_fprog { len, filter: program.as_ptr().cast_mut() };
+    // SAFETY: `prog` points at `len` instructions; the kernel copies them, and writes nothing there.
     let result =
         unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const prog) };
     Errno::result(result).map(drop)

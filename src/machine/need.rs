@@ -11,7 +11,7 @@ use crate::kernel::cgroup::{Controller, Group, IO_WRITE_MAX};
 use crate::kernel::link;
 use crate::kernel::mount::{Flags, bind, mount};
 use crate::kernel::namespace::{Kind, unshare};
-use crate::kernel::seccomp::Filter;
+use crate::kernel::seccomp::{Filter, Policy};
 use crate::kernel::{self, Errno, fs, net, process, uts};
 use crate::probe::programs::find;
 use crate::probe::{around, kernel_image};
@@ -162,7 +162,7 @@ impl Need {
             Need::RootlessOverlay => trial::attempt(|| mount_overlay(Mode::of_user())),
             Need::Seccomp => trial::attempt(|| {
                 process::set_no_new_privs()?;
-                Filter::allowing(NEEDED_TO_REPORT).install()
+                Filter::new(&Policy::allowing(NEEDED_TO_REPORT)).install()
             }),
         };
         tried.map_err(|error| explain(&error))

@@ -137,7 +137,7 @@ fn container(filtered: bool) -> Value {
         "CAP_SETFCAP",
     ];
     let mount = |to: &str, kind: &str, from: &str, options: &[&str]| json!({ "destination": to, "type": kind, "source": from, "options": options });
-    let names: Vec<&str> = glassbox::container::profile::allowed().collect();
+    let names = glassbox::container::profile::allowed().expect("the default profile can be read");
     let architectures: Vec<&str> = processor::here().iter().map(|processor| processor.oci).collect();
     // No flag of a namespace: CLONE_NEWNS and the like.
     let without_namespaces =
