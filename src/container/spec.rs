@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Result};
+use super::profile;
 use crate::kernel::capability::{self, Set};
+use crate::kernel::seccomp::Filter;
 
 /// What a container is to be.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -125,14 +127,16 @@ pub struct Security {
 }
 
 /// Which system calls a container may make.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Seccomp {
-    /// Those of the [default filter](super::profile).
+    /// Those of the [default profile](profile::DEFAULT).
     #[default]
     Default,
     /// All of them.
     Unconfined,
+    /// Those of this profile: the text itself, so that whoever joins the container gets the same.
+    Profile(String),
 }
 
 impl Security {
@@ -151,6 +155,20 @@ impl Security {
             kept -= named(name)?;
         }
         Ok(kept)
+    }
+
+    /// The filter that goes with them, if there is to be one.
+    pub fn filter(&self) -> Result<Option<Filter>> {
+        let text = match &self.seccomp {
+            Seccomp::Default => profile::DEFAULT,
+            Seccomp::Unconfined => return Ok(None),
+            Seccomp::Profile(text) => text,
+        };
+        let filter = profile::filter(text, self.capabilities()?);
+        filter.map(Some).map_err(|error| {
+            let hint = "it is a file of docker's format: https://docs.docker.com/engine/security/seccomp/";
+            Error::usage(error.to_string(), hint)
+        })
     }
 }
 

@@ -72,7 +72,7 @@ pub(super) struct Flags {
     /// A capability less
     #[arg(long, value_name = "CAPABILITY")]
     pub(super) cap_drop: Vec<String>,
-    /// seccomp=unconfined, or no-new-privileges, which is always so
+    /// seccomp=FILE, a profile in docker's format, seccomp=unconfined, or no-new-privileges, which is always so
     #[arg(long, value_name = "OPTION")]
     pub(super) security_opt: Vec<String>,
     /// Its network

@@ -37,7 +37,11 @@ pub(super) fn spec(
         cap_drop: flags.cap_drop.clone(),
         seccomp: seccomp(flags)?,
     };
+    // What is wrong with them is said before anything is made.
     security.capabilities()?;
+    if let Seccomp::Profile(_) = security.seccomp {
+        security.filter()?;
+    }
     Ok(Spec {
         hostname: hostname(flags),
         process,
@@ -112,8 +116,14 @@ fn seccomp(flags: &Flags) -> Result<Seccomp, Problem> {
             "seccomp=unconfined" | "seccomp:unconfined" => seccomp = Seccomp::Unconfined,
             "seccomp=default" | "no-new-privileges" | "no-new-privileges:true" | "no-new-privileges=true" => {
             }
+            option if option.starts_with("seccomp=") => {
+                let file = &option["seccomp=".len()..];
+                let text = std::fs::read_to_string(file);
+                let text = text.map_err(|why| Problem::system(&format!("cannot read {file}"), why))?;
+                seccomp = Seccomp::Profile(text);
+            }
             other => {
-                let hint = "seccomp=unconfined and no-new-privileges are";
+                let hint = "seccomp=FILE, seccomp=unconfined and no-new-privileges are";
                 return Err(Error::usage(format!("the security option {other:?} is not known"), hint).into());
             }
         }

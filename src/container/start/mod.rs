@@ -31,8 +31,7 @@ pub use session::{Streams, null};
 pub use walls::{Dark, Part, Walls};
 
 use super::error::{Error, Result};
-use super::profile;
-use super::spec::{Network, Seccomp, Spec};
+use super::spec::{Network, Spec};
 use crate::image::Users;
 use crate::kernel::capability::Set;
 use crate::kernel::cgroup::{Group, Layout};
@@ -73,11 +72,7 @@ impl<'a> Plan<'a> {
         users: &'a Users,
         streams: Streams,
     ) -> Result<Self> {
-        let filter = match spec.security.seccomp {
-            Seccomp::Default => Some(profile::default_filter()),
-            Seccomp::Unconfined => None,
-        };
-        let capabilities = spec.security.capabilities()?;
+        let (capabilities, filter) = (spec.security.capabilities()?, spec.security.filter()?);
         let (group, layout) = (None, Layout::None);
         let resolvers = match spec.network {
             Network::Host => std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
