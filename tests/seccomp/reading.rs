@@ -86,7 +86,7 @@ impl Reading {
             }
             all.sort_unstable();
             all.dedup();
-            all.truncate(4096);
+            all.truncate(5000);
         }
         all
     }
