@@ -3,10 +3,8 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::ValueEnum;
-
-use super::Outcome;
 use super::problem::Problem;
+use super::{Outcome, container};
 use crate::present::{Line, Style, Terminal, painted, wrapped};
 use crate::xray::{Cannot, Degree, Reference, Row, Subject, Verdict, Xray};
 
@@ -16,43 +14,88 @@ Examples:
   sudo glassbox inspect 4242             somebody else's: much takes root to read
   glassbox inspect 4242 --against 4243   what two containers have in common
   glassbox inspect 4242 --format json    the same facts for a program
+  glassbox inspect web                   all that is known of a container
+  glassbox inspect --format '{{.State.Pid}}' web
 
 The host is process 1; whoever may not look at it compares with glassbox
 itself. The facts are those of the process's first thread. The fields of the
-JSON are in the book's chapter on the event stream.
+JSON are in the book's chapter on the event stream. What is no number is the
+name of a container, or the beginning of its number.
 
-Exit codes: 0 done, 1 the process is gone, 2 wrong usage.";
+Exit codes: 0 done, 1 the process or container is not there, 2 wrong usage.";
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The number of the process
-    #[arg(allow_negative_numbers = true)]
-    pid: i32,
+    /// The number of the process, or the container
+    #[arg(allow_negative_numbers = true, value_name = "PID|CONTAINER")]
+    subject: String,
     /// Compare it with this process, not with the host
     #[arg(long, value_name = "PID", allow_negative_numbers = true)]
     against: Option<i32>,
-    /// How to say it
-    #[arg(long, default_value = "text")]
+    /// How to say it: text or json, and of a container fields like {{.State.Status}}
+    #[arg(short, long, default_value = "text", value_parser = parse_format)]
     format: Format,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Format {
-    /// For people
+    /// For people.
     Text,
-    /// For programs
+    /// For programs.
     Json,
+    /// What somebody picks.
+    Template(String),
+}
+
+fn parse_format(text: &str) -> Result<Format, String> {
+    match text {
+        "text" => Ok(Format::Text),
+        "json" => Ok(Format::Json),
+        fields if fields.contains("{{") => Ok(Format::Template(fields.into())),
+        _ => Err("text, json, or fields like {{.State.Status}}".into()),
+    }
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    let xray = examine(args.pid, args.against)?;
-    match args.format {
-        Format::Text => tell(args.pid, &xray)?,
-        Format::Json => {
-            let json = serde_json::to_string_pretty(&xray)
-                .map_err(|error| Problem::system("cannot write the x-ray", error))?;
-            writeln!(io::stdout(), "{json}")?;
-        }
+    let is_number = args.subject.trim_start_matches('-').bytes().all(|sign| sign.is_ascii_digit());
+    match args.subject.parse() {
+        Ok(pid) if !matches!(args.format, Format::Template(_)) => process(pid, args),
+        // A number that no process can have is that of a container.
+        _ if is_number && args.subject.len() < CONTAINER_DIGITS => Err(Problem::usage(
+            format!("{} is not the number of a process", args.subject),
+            "ps ax lists them",
+        )),
+        _ => container(args),
+    }
+}
+
+/// So many digits of its number people see.
+const CONTAINER_DIGITS: usize = 12;
+
+fn container(args: &Args) -> Outcome {
+    if args.against.is_some() {
+        let hint = "its process 1 can be: glassbox inspect --format '{{.State.Pid}}' NAME tells its number";
+        return Err(Problem::usage("a container is not compared", hint));
+    }
+    let Some(found) = container::inspect::find(&args.subject)? else {
+        let hint =
+            "glassbox ps -a lists containers, ps ax processes, and glassbox image inspect shows images";
+        return Err(Problem::gone(format!("there is no container {:?}", args.subject), hint));
+    };
+    match &args.format {
+        Format::Template(fields) => container::inspect::tell(&found, Some(fields)),
+        Format::Text | Format::Json => container::inspect::tell(&found, None),
+    }
+}
+
+fn process(pid: i32, args: &Args) -> Outcome {
+    let xray = examine(pid, args.against)?;
+    if args.format == Format::Json {
+        let json = serde_json::to_string_pretty(&xray)
+            .map_err(|error| Problem::system("cannot write the x-ray", error))?;
+        writeln!(io::stdout(), "{json}")?;
+    } else {
+        tell(pid, &xray)?;
     }
     Ok(ExitCode::SUCCESS)
 }

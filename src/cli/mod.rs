@@ -66,7 +66,7 @@ enum Command {
     /// Say what this machine can do, lesson by lesson
     #[command(after_help = "Examples:\n  glassbox doctor\n  glassbox doctor --format json")]
     Doctor(doctor::Args),
-    /// X-ray any process: what it is made of, and how contained that makes it
+    /// X-ray any process: what it is made of, and how contained that makes it; or show what is known of a container
     #[command(after_help = inspect::EXAMPLES)]
     Inspect(inspect::Args),
     /// Do assignments that the kernel marks
@@ -87,6 +87,30 @@ enum Command {
     /// Remove containers
     #[command(after_help = container::rm::EXAMPLES)]
     Rm(container::rm::Args),
+    /// Run a second program in a container
+    #[command(after_help = container::exec::EXAMPLES)]
+    Exec(container::exec::Args),
+    /// Show what a detached container has written
+    #[command(after_help = container::logs::EXAMPLES)]
+    Logs(container::logs::Args),
+    /// Ask containers to end, and see that they do
+    #[command(after_help = container::signal::STOP_EXAMPLES)]
+    Stop(container::signal::StopArgs),
+    /// Send containers a signal
+    #[command(after_help = container::signal::KILL_EXAMPLES)]
+    Kill(container::signal::KillArgs),
+    /// Wait until containers have ended
+    #[command(after_help = container::signal::WAIT_EXAMPLES)]
+    Wait(container::signal::Args),
+    /// Let all of a container stand still
+    #[command(after_help = container::signal::PAUSE_EXAMPLES)]
+    Pause(container::signal::Args),
+    /// Let it go on
+    #[command(after_help = container::signal::UNPAUSE_EXAMPLES)]
+    Unpause(container::signal::Args),
+    /// Show how much containers use
+    #[command(after_help = container::stats::EXAMPLES)]
+    Stats(container::stats::Args),
     /// Take images in that other tools have made
     #[command(after_help = image::load::EXAMPLES)]
     Load(image::load::Args),
@@ -149,6 +173,14 @@ pub fn main() -> ExitCode {
         Some(Command::Run(args)) => container::run::run(&args),
         Some(Command::Ps(args)) => container::ps::run(&args),
         Some(Command::Rm(args)) => container::rm::run(&args),
+        Some(Command::Exec(args)) => container::exec::run(&args),
+        Some(Command::Logs(args)) => container::logs::run(&args),
+        Some(Command::Stop(args)) => container::signal::stop(&args),
+        Some(Command::Kill(args)) => container::signal::kill(&args),
+        Some(Command::Wait(args)) => container::signal::wait(&args),
+        Some(Command::Pause(args)) => container::signal::pause(&args),
+        Some(Command::Unpause(args)) => container::signal::unpause(&args),
+        Some(Command::Stats(args)) => container::stats::run(&args),
         Some(Command::Load(args)) => image::load::run(&args),
         Some(Command::Images(args)) => image::list::run(&args),
         Some(Command::Save(args)) => image::save::run(&args),

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use super::error::{Error, Result, doing};
 use super::limits;
 use super::records::settle::Charge;
-use super::records::{Container, Record, Records, State};
+use super::records::{Container, Entry, Record, Records, State};
 use crate::kernel::namespace::pidfd_open;
 use crate::kernel::process::{Sig, kill as send};
 use crate::kernel::{Errno, Refused};
@@ -111,6 +111,29 @@ fn ended(records: &Records, container: &Container) -> Result<i32> {
 
 /// The status of what was killed, and nobody has seen it.
 const KILLED: i32 = 137;
+
+/// Let everything in it stand still.
+pub fn pause(records: &Records, container: &Container) -> Result<()> {
+    container.running()?;
+    if container.state == State::Paused {
+        return Err(Error::State { name: container.created.name.clone(), state: "paused already" });
+    }
+    let group = limits::freezer(container)?;
+    let dir = group.dirs().next().map(std::path::PathBuf::from).unwrap_or_default();
+    // Written down first: whoever ends it has to let it go on before.
+    records.happened(&container.id, &Entry::Paused { group: dir })?;
+    limits::freeze(container, &group)
+}
+
+/// Let it go on.
+pub fn unpause(records: &Records, container: &Container) -> Result<()> {
+    container.running()?;
+    let Some(group) = &container.paused_by else {
+        return Err(Error::State { name: container.created.name.clone(), state: "not paused" });
+    };
+    crate::kernel::cgroup::thaw_dir(group)?;
+    records.happened(&container.id, &Entry::Unpaused)
+}
 
 /// Remove containers. Those that run are ended first if that is wanted, all of them at once.
 pub fn remove(records: &Records, containers: &[Container], force: bool) -> Vec<Result<()>> {

@@ -10,7 +10,8 @@ use super::error::{Error, Result, doing};
 use super::records::Id;
 use super::spec::{CPU_PERIOD, Limits};
 use crate::kernel::cgroup::{self, Controller, Group, Hierarchies};
-use crate::probe::cgroup::oom_kills;
+use crate::kernel::{Errno, Pid, fs};
+use crate::probe::cgroup::{oom_kills, processes};
 
 /// Where the group of a new container would be. Where this user may make none, and no limit was asked for, there is none.
 pub fn plan(hierarchies: &Hierarchies, limits: &Limits, name: &str) -> Result<Option<Group>> {
@@ -68,6 +69,48 @@ pub fn ran_out_of_memory(container: &Container) -> bool {
     oom_kills(&group).is_ok_and(|kills| kills.text != "0")
 }
 
+/// The group that can make a container stand still. Version 1 has a tree for that, in which it gets one only now.
+pub fn freezer(container: &Container) -> Result<Group> {
+    let own = Group::of_dirs(&container.created.group);
+    if own.version(Controller::Freezer).is_ok() {
+        return Ok(own);
+    }
+    let name = group_name(&container.id);
+    Ok(Group::plan(&hierarchies()?, &name, &[Controller::Freezer])?)
+}
+
+/// Stop everything in it.
+pub fn freeze(container: &Container, freezer: &Group) -> Result<()> {
+    for dir in freezer.dirs().filter(|dir| !container.created.group.iter().any(|own| own == dir)) {
+        match fs::mkdir(dir) {
+            Err(error) if error.errno == Errno::EEXIST => {}
+            made => made?,
+        }
+        // Again until nobody is new: what they start meanwhile is where they were.
+        while gather(container, freezer, dir)? {}
+    }
+    Ok(freezer.freeze(true)?)
+}
+
+/// Bring the processes of a container into the group; whether somebody was not in it yet.
+fn gather(container: &Container, freezer: &Group, dir: &Path) -> Result<bool> {
+    let inside = processes(dir).unwrap_or_default();
+    let all = container.created.group.iter().find_map(|dir| processes(dir).ok()).unwrap_or_default();
+    let all = if all.is_empty() { container.init.iter().map(|(init, _)| init.pid).collect() } else { all };
+    let mut any = false;
+    for pid in all.into_iter().filter(|pid| !inside.contains(pid)) {
+        match freezer.add(Pid::from_raw(pid)) {
+            // It has ended meanwhile.
+            Err(error) if error.errno == Errno::ESRCH => {}
+            added => {
+                added?;
+                any = true;
+            }
+        }
+    }
+    Ok(any)
+}
+
 /// What stands still cannot end: let it go on.
 pub fn thaw(container: &Container) {
     if let Some(group) = &container.paused_by {
@@ -78,13 +121,13 @@ pub fn thaw(container: &Container) {
 
 /// Remove the groups of a container that has ended.
 pub fn remove(container: &Container) -> Result<()> {
-    let mut groups = container.created.group.iter().chain(&container.paused_by);
+    let mut groups = container.created.group.iter().chain(&container.freezer);
     groups.try_for_each(|dir| remove_dir(dir))
 }
 
 fn remove_dir(dir: &Path) -> Result<()> {
     match cgroup::remove_dir(dir) {
-        Err(error) if error.errno == crate::kernel::Errno::ENOENT => Ok(()),
+        Err(error) if error.errno == Errno::ENOENT => Ok(()),
         removed => removed.map_err(Error::from),
     }
 }

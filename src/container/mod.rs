@@ -5,14 +5,17 @@
 //! * [`start`]: from `clone` to `execve`, each part a function in terms of kernel functions, so that it is narrated
 //!   when somebody listens and costs nothing when nobody does.
 //! * [`supervise`]: the process that waits for its end, and passes signals and output on.
+//! * [`exec`]: a second program in it.
 //! * [`life`]: what can be done to one that runs.
 
 pub mod devices;
 pub mod error;
+pub mod exec;
 mod failure;
 pub mod life;
 pub mod limits;
 pub mod masks;
+pub mod own_program;
 pub mod profile;
 pub mod records;
 pub mod root;
@@ -20,6 +23,7 @@ pub mod run;
 pub mod spec;
 pub mod start;
 pub mod supervise;
+pub mod usage;
 
 pub use error::{Error, Result};
 pub use records::{Container, Id, Record, Records, State};

@@ -1,7 +1,9 @@
 //! Processes: made, replaced, ended, waited for.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
+use std::fs::File;
 use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::time::Instant;
 
 use nix::sched::CpuSet;
@@ -24,6 +26,7 @@ pub struct Clone3 {
 /// The flags that `clone3` takes here, with their names.
 const CLONE_FLAGS: &[(i32, &str)] = &[
     (libc::CLONE_NEWTIME, "CLONE_NEWTIME"),
+    (libc::CLONE_PARENT, "CLONE_PARENT"),
     (libc::CLONE_NEWNS, "CLONE_NEWNS"),
     (libc::CLONE_NEWCGROUP, "CLONE_NEWCGROUP"),
     (libc::CLONE_NEWUTS, "CLONE_NEWUTS"),
@@ -78,6 +81,11 @@ impl Clone3 {
         self.with(libc::CLONE_NEWTIME)
     }
 
+    /// `CLONE_PARENT`: not a child but a sibling, for whose end the caller's own parent waits.
+    pub fn parent(self) -> Self {
+        self.with(libc::CLONE_PARENT)
+    }
+
     fn names(self, into_cgroup: bool) -> String {
         let mut names: Vec<&str> = CLONE_FLAGS
             .iter()
@@ -94,9 +102,14 @@ impl Clone3 {
     ///
     /// With `cgroup` the child starts inside that cgroup (v2 only), which is by far the fastest way to join.
     pub fn call(self, cgroup: Option<BorrowedFd>) -> Result<Option<Pid>> {
-        let args = || format!("flags={}, exit_signal=SIGCHLD", self.names(cgroup.is_some()));
+        // A sibling ends with the signal that its maker ends with.
+        let signal = Some(Signal::SIGCHLD).filter(|_| self.flags & libc::CLONE_PARENT as u64 == 0);
+        let args = || {
+            let signal = signal.map_or("0", Signal::as_str);
+            format!("flags={}, exit_signal={signal}", self.names(cgroup.is_some()))
+        };
         let started = Instant::now();
-        match raw::clone3(self.flags, Signal::SIGCHLD, cgroup).transpose() {
+        match raw::clone3(self.flags, signal, cgroup).transpose() {
             None => Ok(None), // the child: the call is the parent's, and so is the record
             Some(result) => note("clone3", args, started.elapsed(), result).map(Some),
         }
@@ -195,6 +208,39 @@ pub fn execve(program: &str, argv: &[&str], env: &[&str]) -> Error {
             Err(errno) => errno,
         }
     })
+}
+
+/// `fexecve(3)` of a sealed copy in memory of an open program, with what it was called with and its environment. Nobody
+/// can change the copy, and it leads to no file. Returns only if that failed.
+/// <https://man7.org/linux/man-pages/man2/memfd_create.2.html>
+pub fn exec_sealed(program: &File, argv: &[OsString], env: &[(OsString, OsString)]) -> Error {
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+    let string = |bytes: Vec<u8>| CString::new(bytes).map_err(|_| Errno::EINVAL);
+    last_call(
+        "execveat",
+        || "memfd:glassbox".into(),
+        || {
+            let attempt = || {
+                let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+                let copy = memfd_create("glassbox", flags).map_err(super::error::errno)?;
+                let mut copy = File::from(copy);
+                std::io::copy(&mut &*program, &mut copy).map_err(|error| super::error::io_errno(&error))?;
+                let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
+                fcntl_add_seals(&copy, seals).map_err(super::error::errno)?;
+                let argv: nix::Result<Vec<CString>> =
+                    argv.iter().map(|arg| string(arg.as_bytes().into())).collect();
+                let env: nix::Result<Vec<CString>> = env
+                    .iter()
+                    .map(|(name, value)| string([name.as_bytes(), b"=", value.as_bytes()].concat()))
+                    .collect();
+                unistd::fexecve(&copy, &argv?, &env?)
+            };
+            match attempt() {
+                Ok(never) => match never {},
+                Err(errno) => errno,
+            }
+        },
+    )
 }
 
 /// `setsid(2)`: begin a session of one's own, without a terminal.

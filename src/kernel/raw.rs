@@ -17,7 +17,11 @@ const CLONE_INTO_CGROUP: u64 = 1 << 33;
 ///
 /// The process must have one thread: another one's locks would stay locked in the child for ever.
 /// <https://man7.org/linux/man-pages/man2/clone.2.html>
-pub fn clone3(flags: u64, exit_signal: Signal, cgroup: Option<BorrowedFd>) -> nix::Result<Option<Pid>> {
+pub fn clone3(
+    flags: u64,
+    exit_signal: Option<Signal>,
+    cgroup: Option<BorrowedFd>,
+) -> nix::Result<Option<Pid>> {
     let mut flags = flags;
     if cgroup.is_some() {
         flags |= CLONE_INTO_CGROUP;
@@ -27,7 +31,7 @@ pub fn clone3(flags: u64, exit_signal: Signal, cgroup: Option<BorrowedFd>) -> ni
         pidfd: 0,
         child_tid: 0,
         parent_tid: 0,
-        exit_signal: exit_signal as u64,
+        exit_signal: exit_signal.map_or(0, |signal| signal as u64),
         stack: 0,
         stack_size: 0,
         tls: 0,

@@ -5,14 +5,23 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod detached;
+mod exec;
 mod host;
 mod inside;
 mod run;
+#[path = "../terminal/screen.rs"]
+#[allow(dead_code, reason = "the tests of lessons use the rest")]
+mod screen;
+mod terminal;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let mut trials = run::trials();
     trials.extend(inside::trials());
+    trials.extend(detached::trials());
+    trials.extend(exec::trials());
+    trials.extend(terminal::trials());
     common::run(trials)
 }

@@ -59,7 +59,8 @@ fn wrong_usage() {
         "compared with itself",
         &format!("glassbox inspect {own}"),
     );
-    for arguments in [&["x"][..], &[], &["1", "--format", "xml"], &["99999999999"]] {
+    assert_problem(&inspect(&["x"]), 1, "there is no container \"x\"", "glassbox ps -a");
+    for arguments in [&[][..], &["1", "--format", "xml"], &["99999999999"]] {
         let ran = inspect(arguments);
         assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran}");
         assert!(ran.err.starts_with("error: "), "{ran}");

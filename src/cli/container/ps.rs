@@ -3,6 +3,9 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use serde_json::{Value, json};
+
+use super::template::Template;
 use super::{Outcome, records};
 use crate::cli::image::time::{ago, rfc3339, span};
 use crate::cli::image::{columns, printable};
@@ -26,6 +29,9 @@ pub(in crate::cli) struct Args {
     /// Whole numbers and commands
     #[arg(long)]
     no_trunc: bool,
+    /// Fields of each, such as {{.Names}}: ID, Image, Command, CreatedAt, RunningFor, Status, State, Names, Labels
+    #[arg(long, value_name = "FIELDS")]
+    format: Option<String>,
     /// Only those with this name, id, status, label or ancestor
     #[arg(short, long, value_name = "KEY=VALUE", value_parser = parse_filter)]
     filter: Vec<Filter>,
@@ -86,6 +92,13 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
         containers.iter().try_for_each(|container| writeln!(out, "{}", id(container)))?;
         return Ok(ExitCode::SUCCESS);
     }
+    if let Some(format) = &args.format {
+        let template = Template::parse(format.strip_prefix("table ").unwrap_or(format))?;
+        for container in &containers {
+            writeln!(out, "{}", template.fill(&fields(container, &id(container), args.no_trunc))?)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut rows = vec![["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "NAMES"].map(String::from)];
     rows.extend(containers.iter().map(|container| {
         let created = &container.created;
@@ -95,6 +108,23 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
     }));
     columns(&rows, |_| true).iter().try_for_each(|line| writeln!(out, "{line}"))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn fields(container: &Container, id: &str, whole: bool) -> Value {
+    let created = &container.created;
+    let labels: Vec<String> =
+        created.spec.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    json!({
+        "ID": id,
+        "Image": created.image,
+        "Command": command(container, whole),
+        "CreatedAt": rfc3339(created.time / 1000),
+        "RunningFor": ago(Some(&rfc3339(created.time / 1000))),
+        "Status": status(container),
+        "State": container.state.word(),
+        "Names": created.name,
+        "Labels": labels.join(","),
+    })
 }
 
 fn command(container: &Container, whole: bool) -> String {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::create::Flags;
 use super::streams::{self, Wiring};
-use super::{Outcome, order, records};
+use super::{Outcome, coded, order, ours, records};
 use crate::cli::image::store;
 use crate::cli::problem::Problem;
 use crate::container::error::Error;
@@ -74,18 +74,6 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
     };
     let ground = Ground::of(&records, &image).map_err(coded)?;
     if args.detach { detached(args, &ground, store, &order) } else { in_front(args, &ground, store, &order) }
-}
-
-/// A failure has docker's exit codes.
-fn coded(error: Error) -> Problem {
-    let code = error.exit_code();
-    Problem::from(error).with_code(code)
-}
-
-/// What keeps a container from being made.
-fn ours(problem: impl Into<Problem>) -> Problem {
-    const OURS: u8 = 125;
-    problem.into().with_code(OURS)
 }
 
 /// This process looks after it, and ends with it.

@@ -86,6 +86,8 @@ pub struct Container {
     pub init: Option<(Identity, u64)>,
     /// The group that makes it stand still, while it does.
     pub paused_by: Option<PathBuf>,
+    /// A group that was made for that, and is still there.
+    pub freezer: Option<PathBuf>,
     /// With which status its process 1 has ended, and when.
     pub exit: Option<(i32, u64)>,
     /// Whether the kernel has killed a process of it for want of memory.
@@ -103,6 +105,7 @@ impl Container {
             state: State::Created,
             init: None,
             paused_by: None,
+            freezer: None,
             exit: None,
             out_of_memory: false,
         };
@@ -116,7 +119,10 @@ impl Container {
             Entry::Started { time, init } => {
                 (self.state, self.init) = (State::Running, Some((init, time)));
             }
-            Entry::Paused { group } => (self.state, self.paused_by) = (State::Paused, Some(group)),
+            Entry::Paused { group } => {
+                self.freezer = Some(group.clone()).filter(|group| !self.created.group.contains(group));
+                (self.state, self.paused_by) = (State::Paused, Some(group));
+            }
             Entry::Unpaused => (self.state, self.paused_by) = (State::Running, None),
             Entry::Exited { time, code, out_of_memory } => {
                 (self.state, self.exit) = (State::Exited, Some((code, time)));
@@ -300,6 +306,11 @@ impl Records {
             [id] => Ok(id.clone()),
             several => Err(Error::Ambiguous { given: beginning.into(), count: several.len() }),
         }
+    }
+
+    /// Write down something that the caller does, who is not in charge of the container.
+    pub fn happened(&self, id: &Id, entry: &Entry) -> Result<()> {
+        journal::add(&journal::resume(&self.journal(id))?, entry)
     }
 
     /// Hold a journal, so that it can be read even when the container has been removed.

@@ -20,7 +20,11 @@ use crate::kernel::{self, Errno};
 
 /// One end of it.
 #[derive(Debug)]
-pub struct Gate(UnixStream);
+pub struct Gate {
+    socket: UnixStream,
+    /// Whether the container's side ends when its maker does.
+    pub(super) dies_with_maker: bool,
+}
 
 const MAPPED: u8 = b'm';
 const ALONE: u8 = b'a';
@@ -31,25 +35,31 @@ impl Gate {
     /// The maker's end, and the container's.
     pub fn pair() -> Result<(Self, Self)> {
         let (maker, container) = doing("cannot make a socket pair", UnixStream::pair())?;
-        Ok((Self(maker), Self(container)))
+        let end = |socket| Self { socket, dies_with_maker: true };
+        Ok((end(maker), end(container)))
+    }
+
+    /// In the container: go on when the maker ends.
+    pub fn outlive_maker(self) -> Self {
+        Self { dies_with_maker: false, ..self }
     }
 
     /// In the maker: whether users were mapped.
     pub(super) fn tell_mapped(&mut self, mapped: bool) {
         // One that is gone is noticed when its end is waited for.
-        let _ = self.0.write_all(&[if mapped { MAPPED } else { ALONE }]);
+        let _ = self.socket.write_all(&[if mapped { MAPPED } else { ALONE }]);
     }
 
     /// In the container: wait for that.
     pub(super) fn hear_mapped(&mut self) -> Result<bool> {
         let mut byte = [0];
-        doing("cannot hear the maker", self.0.read_exact(&mut byte))?;
+        doing("cannot hear the maker", self.socket.read_exact(&mut byte))?;
         Ok(byte[0] == MAPPED)
     }
 
     /// In the container: whether its maker is still there.
     pub(super) fn has_maker(&self) -> bool {
-        let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::empty())];
+        let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::empty())];
         poll(&mut fds, PollTimeout::ZERO) == Ok(0)
     }
 
@@ -58,16 +68,16 @@ impl Gate {
         let fds = [master.as_raw_fd()];
         let rights = [ControlMessage::ScmRights(&fds)];
         let data = [IoSlice::new(&[TERMINAL])];
-        let sent = sendmsg::<()>(self.0.as_raw_fd(), &data, &rights, MsgFlags::MSG_NOSIGNAL, None);
+        let sent = sendmsg::<()>(self.socket.as_raw_fd(), &data, &rights, MsgFlags::MSG_NOSIGNAL, None);
         doing("cannot pass the terminal on", sent.map(drop).map_err(io::Error::from))
     }
 
     /// In the container: why it goes no further.
-    pub(super) fn tell_failure(&mut self, error: &Error) {
+    pub(in crate::container) fn tell_failure(&mut self, error: &Error) {
         let mut message = vec![FAILURE];
         // A maker that is gone does not want to know.
         if serde_json::to_writer(&mut message, &Failure::of(error)).is_ok() {
-            let _ = self.0.write_all(&message);
+            let _ = self.socket.write_all(&message);
         }
     }
 
@@ -81,12 +91,18 @@ impl Gate {
                 Some(TERMINAL) => terminal = passed,
                 Some(_) => {
                     let mut report = vec![];
-                    doing("cannot hear the container", self.0.read_to_end(&mut report))?;
+                    doing("cannot hear the container", self.socket.read_to_end(&mut report))?;
                     let failure = serde_json::from_slice::<Failure>(&report);
                     return Err(failure.map_or_else(|_| lost(), Failure::error));
                 }
             }
         }
+    }
+
+    /// In the maker, of somebody who has failed: why.
+    pub(in crate::container) fn await_failure(&mut self) -> Result<()> {
+        self.await_program()?;
+        Err(lost())
     }
 
     fn receive(&self) -> io::Result<(Option<u8>, Option<OwnedFd>)> {
@@ -95,7 +111,7 @@ impl Gate {
         let (length, passed) = loop {
             let mut data = [IoSliceMut::new(&mut byte)];
             let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-            match recvmsg::<()>(self.0.as_raw_fd(), &mut data, Some(&mut space), flags) {
+            match recvmsg::<()>(self.socket.as_raw_fd(), &mut data, Some(&mut space), flags) {
                 Err(Errno::EINTR) => {}
                 Err(Errno::ECONNRESET) => break (0, None),
                 Err(errno) => return Err(errno.into()),

@@ -5,7 +5,7 @@ use std::fs;
 use nix::unistd::getgroups;
 
 use crate::container::error::{Error, Result};
-use crate::kernel::user;
+use crate::kernel::{Errno, user};
 
 /// A user of the container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,15 +91,29 @@ impl Identity {
         let may = !fs::read_to_string("/proc/self/setgroups").is_ok_and(|text| text.trim() == "deny");
         let has = getgroups().map_or(true, |groups| !groups.is_empty());
         if may && (has || !self.groups.is_empty()) {
-            user::setgroups(&self.groups)?;
+            self.mapped(user::setgroups(&self.groups))?;
         }
         if self.gid != 0 || !self.is_root() {
-            user::setresgid(self.gid)?;
+            self.mapped(user::setresgid(self.gid))?;
         }
         if !self.is_root() {
-            user::setresuid(self.uid)?;
+            self.mapped(user::setresuid(self.uid))?;
         }
         Ok(())
+    }
+
+    /// A user namespace has only the numbers that were mapped into it.
+    fn mapped(&self, result: crate::kernel::Result<()>) -> Result<()> {
+        match result {
+            Err(error) if error.errno == Errno::EINVAL => {
+                let why = format!("this user's containers have no user {}:{}", self.uid, self.gid);
+                Err(Error::usage(
+                    why,
+                    "root grants numbers, in /etc/subuid and /etc/subgid: usermod --add-subuids",
+                ))
+            }
+            done => Ok(done?),
+        }
     }
 }
 

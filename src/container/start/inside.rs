@@ -5,9 +5,11 @@ use std::convert::Infallible;
 use super::gate::Gate;
 use super::luggage::Luggage;
 use super::walls::{Part, Walls};
-use super::{Plan, die_with_maker, etc, identity, place, program, rootfs, session, volumes};
+use super::{
+    Confinement, Plan, Streams, die_with_maker, etc, identity, place, program, rootfs, session, volumes,
+};
 use crate::container::error::Result;
-use crate::container::spec::Network;
+use crate::container::spec::{Network, Process};
 use crate::container::{devices, masks};
 use crate::kernel::mount;
 use crate::kernel::namespace::{Kind, map_self_to_root, unshare};
@@ -41,23 +43,34 @@ pub fn become_contained(
     part(walls, Part::Masks, || Ok(masks::apply().map(drop)?))?;
     drop(luggage);
     part(walls, Part::Network, || own_network(plan))?;
-    part(walls, Part::Session, || session::begin(plan, gate))?;
+    become_program(&plan.spec.process, &plan.confinement, &plan.streams, gate, walls)
+}
 
-    let process = &plan.spec.process;
+/// Become a program of the container, from inside of it: with a session, a user and the walls around it.
+pub fn become_program(
+    process: &Process,
+    confinement: &Confinement,
+    streams: &Streams,
+    gate: &mut Gate,
+    walls: &mut dyn Walls,
+) -> Result<Infallible> {
+    part(walls, Part::Session, || session::begin(streams, gate))?;
     let who = identity::find(&process.user)?;
     program::make_directory(&process.cwd)?;
-    part(walls, Part::Bounds, || Ok(capability::bound(plan.capabilities)?))?;
+    part(walls, Part::Bounds, || Ok(capability::bound(confinement.capabilities)?))?;
     part(walls, Part::Identity, || {
         who.assume()?;
         die_with_maker(gate)
     })?;
     part(walls, Part::Capabilities, || {
         // Another user than root has lost them all.
-        if who.is_root() { Ok(capability::capset(plan.capabilities)?) } else { Ok(()) }
+        if who.is_root() { Ok(capability::capset(confinement.capabilities)?) } else { Ok(()) }
     })?;
     part(walls, Part::NoNewPrivileges, || Ok(set_no_new_privs()?))?;
     close_range_on_exec()?;
-    part(walls, Part::Filter, || Ok(plan.filter.as_ref().map_or(Ok(()), |filter| filter.install())?))?;
+    part(walls, Part::Filter, || {
+        Ok(confinement.filter.as_ref().map_or(Ok(()), |filter| filter.install())?)
+    })?;
     Err(program::exec(process, &who))
 }
 

@@ -31,7 +31,7 @@ pub use session::{Streams, null};
 pub use walls::{Dark, Part, Walls};
 
 use super::error::{Error, Result};
-use super::spec::{Network, Spec};
+use super::spec::{Network, Security, Spec};
 use crate::image::Users;
 use crate::kernel::capability::Set;
 use crate::kernel::cgroup::{Group, Layout};
@@ -55,8 +55,7 @@ pub struct Plan<'a> {
     pub users: &'a Users,
     /// What it reads from, and writes to.
     pub streams: Streams,
-    capabilities: Set,
-    filter: Option<Filter>,
+    confinement: Confinement,
     /// Whom it asks for the numbers of hosts, where it has a network.
     resolvers: String,
     /// The numbers of its maker and of his group.
@@ -72,14 +71,14 @@ impl<'a> Plan<'a> {
         users: &'a Users,
         streams: Streams,
     ) -> Result<Self> {
-        let (capabilities, filter) = (spec.security.capabilities()?, spec.security.filter()?);
+        let confinement = Confinement::of(&spec.security)?;
         let (group, layout) = (None, Layout::None);
         let resolvers = match spec.network {
             Network::Host => std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
             Network::None => String::new(),
         };
         let own = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
-        Ok(Self { spec, hostname, root, group, layout, users, streams, capabilities, filter, resolvers, own })
+        Ok(Self { spec, hostname, root, group, layout, users, streams, confinement, resolvers, own })
     }
 
     /// With a cgroup, which has been made.
@@ -100,12 +99,32 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// What holds a program, ready to be put on.
+pub struct Confinement {
+    capabilities: Set,
+    filter: Option<Filter>,
+}
+
+impl Confinement {
+    /// As a specification says it.
+    pub fn of(security: &Security) -> Result<Self> {
+        Ok(Self { capabilities: security.capabilities()?, filter: security.filter()? })
+    }
+}
+
 /// The first process of a container, as its maker sees it.
 #[derive(Debug)]
 pub struct Started {
     /// Its number.
     pub pid: Pid,
     gate: Gate,
+}
+
+impl Started {
+    /// A process that has been started in another way.
+    pub(super) fn new(pid: Pid, gate: Gate) -> Self {
+        Self { pid, gate }
+    }
 }
 
 /// Start a container. It may not have become its program yet: see [`Started::await_program`].
@@ -136,8 +155,8 @@ fn perform(plan: &Plan, mut gate: Gate, is_joined: bool, walls: &mut dyn Walls) 
     }
 }
 
-/// Whoever ends the maker ends the container.
-fn begin(gate: &Gate) -> Result<()> {
+/// Whoever ends the maker ends the container, unless that is to go on.
+pub(super) fn begin(gate: &Gate) -> Result<()> {
     die_with_maker(gate)?;
     // The maker keeps its signals back; a program gets them.
     let all = SigSet::empty().thread_set_mask();
@@ -146,6 +165,9 @@ fn begin(gate: &Gate) -> Result<()> {
 
 /// A change of identity makes the kernel forget it.
 fn die_with_maker(gate: &Gate) -> Result<()> {
+    if !gate.dies_with_maker {
+        return Ok(());
+    }
     set_parent_death_signal(Sig::SIGKILL)?;
     // It can have ended before.
     if gate.has_maker() { Ok(()) } else { Err(Error::Late("glassbox has ended".into())) }

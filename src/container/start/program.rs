@@ -6,6 +6,7 @@ use std::path::Path;
 use super::identity::Identity;
 use super::volumes;
 use crate::container::error::{Error, Result};
+use crate::container::own_program;
 use crate::container::spec::Process;
 use crate::kernel::process::execve;
 use crate::kernel::{Errno, fs};
@@ -31,6 +32,7 @@ pub(crate) fn exec(process: &Process, who: &Identity) -> Error {
         let path = env.iter().find_map(|entry| entry.strip_prefix("PATH=")).unwrap_or(PATH);
         let name = process.args.first().map(String::as_str).unwrap_or_default();
         let program = find(name, path)?;
+        own_program::refuse(&program)?;
         let argv: Vec<&str> = process.args.iter().map(String::as_str).collect();
         let env: Vec<&str> = env.iter().map(String::as_str).collect();
         let error = execve(&program, &argv, &env);

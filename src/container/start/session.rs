@@ -4,9 +4,9 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use nix::fcntl::OFlag;
 
-use super::Plan;
 use super::gate::Gate;
 use crate::container::error::{Result, doing};
+use crate::kernel::fs::create;
 use crate::kernel::mount::bind;
 use crate::kernel::process::setsid;
 use crate::kernel::terminal;
@@ -23,9 +23,9 @@ pub enum Streams {
     Terminal,
 }
 
-pub(super) fn begin(plan: &Plan, gate: &Gate) -> Result<()> {
+pub(super) fn begin(streams: &Streams, gate: &Gate) -> Result<()> {
     setsid()?;
-    match &plan.streams {
+    match streams {
         Streams::Inherited => Ok(()),
         Streams::Given([input, output, error]) => redirect(input.as_ref(), output.as_ref(), error.as_ref()),
         Streams::Terminal => {
@@ -34,9 +34,9 @@ pub(super) fn begin(plan: &Plan, gate: &Gate) -> Result<()> {
             gate.pass_terminal(&master)?;
             terminal::set_controlling(&own)?;
             redirect(Some(&own), Some(&own), Some(&own))?;
-            // The way to it that has a name of its own, and is there before anything else.
-            if std::path::Path::new("/dev/pts/0").exists() {
-                crate::kernel::fs::create("/dev/console", "")?;
+            // Process 1 has the first one, and it is the container's console.
+            if nix::unistd::getpid().as_raw() == 1 {
+                create("/dev/console", "")?;
                 bind("/dev/pts/0", "/dev/console")?;
             }
             Ok(())

@@ -19,6 +19,7 @@ use super::error::{Result, doing};
 use super::limits;
 use super::records::{Entry, Record, now};
 use super::run::Launched;
+use super::start::Started;
 use crate::kernel::process::{Ended, Sig};
 use crate::kernel::{Errno, Pid, terminal};
 
@@ -30,6 +31,8 @@ pub struct Supervisor {
     flows: Vec<Flow>,
     /// The master's end of a container's terminal, whose size follows that of ours.
     terminal: Option<OwnedFd>,
+    /// How many flows there are to and from it.
+    ways: usize,
     last: Ended,
 }
 
@@ -37,14 +40,15 @@ pub struct Supervisor {
 #[derive(Debug)]
 struct Charge {
     pid: Pid,
-    record: Record,
+    /// None of a program that somebody else's container runs besides.
+    record: Option<Record>,
 }
 
 impl Supervisor {
     /// Keep signals back. To be called before the first container is started, so that none is missed.
     pub fn begin() -> Result<Self> {
         let signals = Signals::keep_back()?;
-        Ok(Self { signals, charges: vec![], flows: vec![], terminal: None, last: Ended::Exited(0) })
+        Ok(Self { signals, charges: vec![], flows: vec![], terminal: None, ways: 0, last: Ended::Exited(0) })
     }
 
     /// Wait until a container has become its program, and look after it. One that failed leaves nothing behind.
@@ -54,7 +58,7 @@ impl Supervisor {
         let Launched { record, mut started } = launched;
         match started.await_program() {
             Ok(terminal) => {
-                self.charges.push(Charge { pid: started.pid, record });
+                self.charges.push(Charge { pid: started.pid, record: Some(record) });
                 Ok(terminal)
             }
             Err(error) => {
@@ -65,6 +69,13 @@ impl Supervisor {
         }
     }
 
+    /// The same of a program that a container runs besides: it has no record.
+    pub fn take_guest(&mut self, mut started: Started) -> Result<Option<OwnedFd>> {
+        let terminal = started.await_program()?;
+        self.charges.push(Charge { pid: started.pid, record: None });
+        Ok(terminal)
+    }
+
     /// Copy what can be read from one descriptor to another.
     pub fn copy(&mut self, flow: Flow) {
         self.flows.push(flow);
@@ -72,7 +83,7 @@ impl Supervisor {
 
     /// Keep a container's terminal as large as ours.
     pub fn keep_size(&mut self, master: OwnedFd) {
-        self.terminal = Some(master);
+        (self.terminal, self.ways) = (Some(master), self.flows.len());
         self.resize();
     }
 
@@ -101,15 +112,20 @@ impl Supervisor {
 
     fn await_something(&mut self) -> Result<()> {
         let mut fds = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
-        let waiting: Vec<usize> = (0..self.flows.len()).filter(|at| !self.flows[*at].is_done()).collect();
-        fds.extend(waiting.iter().map(|at| self.flows[*at].poll_fd()));
+        fds.extend(self.flows.iter().filter_map(Flow::poll_fd));
         match poll(&mut fds, PollTimeout::NONE) {
             Err(Errno::EINTR) => return Ok(()),
             polled => doing("cannot wait for signals", polled.map_err(Into::into))?,
         };
         let ready: Vec<bool> = fds[1..].iter().map(|fd| fd.any().unwrap_or(true)).collect();
-        for (at, _) in waiting.into_iter().zip(ready).filter(|(_, ready)| *ready) {
-            self.flows[at].go_on();
+        for (flow, _) in self.flows.iter_mut().zip(ready).filter(|(_, ready)| *ready) {
+            flow.go_on();
+        }
+        self.flows.retain(|flow| !flow.is_done());
+        if self.terminal.is_some() && self.flows.len() < self.ways {
+            // One of the two terminals is gone: the other one hangs up.
+            self.terminal = None;
+            self.flows.clear();
         }
         Ok(())
     }
@@ -129,7 +145,7 @@ impl Supervisor {
             self.last = ended;
             // All that it wrote has been written by now.
             self.flows.iter_mut().for_each(Flow::drain);
-            finish(&record, ended)?;
+            record.map_or(Ok(()), |record| finish(&record, ended))?;
         }
         Ok(())
     }

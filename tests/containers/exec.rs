@@ -1,0 +1,91 @@
+//! `exec`: a second program, behind the same walls; and what a hostile container cannot do to it.
+
+use std::os::unix::fs::PermissionsExt;
+
+use libtest_mimic::Trial;
+
+use crate::common::{GLASSBOX, finish, trial};
+use crate::detached::start;
+use crate::host::Host;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial("exec: the same walls", walls),
+        trial("exec: exit codes, streams, environment", process),
+        trial("exec: a detached program", detached),
+        trial("exec and run: glassbox itself is not handed out", own_program),
+    ]
+}
+
+fn walls() {
+    let Some(host) = Host::new("exec") else { return };
+    start(&host, &["--name", "web", "--cap-drop", "KILL"]);
+    let script = "for kind in mnt uts ipc pid net user cgroup; do readlink /proc/self/ns/$kind; done; \
+        grep -E 'Cap(Prm|Bnd)|NoNewPrivs|Seccomp:' /proc/self/status; cat /proc/self/cgroup";
+    let own = host.says(&["exec", "web", "sh", "-c", script]);
+    // What process 1 has, as the other one can read it.
+    let script = script.replace("/self/", "/1/");
+    let of_first = host.says(&["exec", "web", "sh", "-c", &script]);
+    assert_eq!(own, of_first);
+    let open = host.says(&["exec", "web", "sh", "-c", "echo /proc/self/fd/*"]);
+    assert_eq!(
+        open, "/proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 /proc/self/fd/3",
+        "3 is the listing's own"
+    );
+}
+
+fn process() {
+    let Some(host) = Host::new("exec") else { return };
+    start(&host, &["--name", "web", "-e", "A=1", "-w", "/tmp"]);
+    assert_eq!(host.glassbox(&["exec", "web", "sh", "-c", "exit 7"]).code, Some(7));
+    assert_eq!(host.glassbox(&["exec", "web", "nope"]).code, Some(127));
+    assert_eq!(host.glassbox(&["exec", "web", "/etc/passwd"]).code, Some(126));
+    assert_eq!(host.glassbox(&["exec", "nobody", "true"]).code, Some(1));
+    assert_eq!(host.says(&["exec", "-e", "B=2", "web", "sh", "-c", "echo $A$B; pwd"]), "12\n/tmp");
+    let piped = finish(&mut host.home.script("echo word | $glassbox exec -i web cat"));
+    assert_eq!(piped.out, "word\n", "{piped}");
+    host.says(&["kill", "web"]);
+    host.says(&["wait", "web"]);
+    let refused = host.glassbox(&["exec", "web", "true"]);
+    assert_eq!(refused.code, Some(1), "{refused}");
+    assert!(refused.err.contains("does not run"), "{refused}");
+}
+
+fn detached() {
+    let Some(host) = Host::new("exec -d") else { return };
+    start(&host, &["--name", "web"]);
+    host.says(&["exec", "-d", "web", "sleep", "1000"]);
+    assert!(host.says(&["exec", "web", "ps", "ax"]).contains("sleep 1000"));
+    // It ends with its container.
+    host.says(&["rm", "-f", "web"]);
+}
+
+/// CVE-2019-5736: a container whose program is the runtime's own file, by one name or another.
+fn own_program() {
+    let Some(host) = Host::new("the own program") else { return };
+    let before = std::fs::metadata(GLASSBOX).unwrap();
+    let script = host.home.path().join("script");
+    std::fs::write(&script, "#!/proc/self/exe run\n").unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let volume = format!("{}:/script:ro", script.display());
+    for program in ["/proc/self/exe", "/script"] {
+        let ran = host.glassbox(&["run", "--rm", "-v", &volume, "tiny", program]);
+        assert_eq!(ran.code, Some(126), "{ran}");
+        assert!(ran.err.contains("it is glassbox itself"), "{ran}");
+        start(&host, &["--name", "web", "-v", &volume]);
+        let ran = host.glassbox(&["exec", "web", program]);
+        assert_eq!(ran.code, Some(126), "{ran}");
+        host.says(&["rm", "-f", "web"]);
+    }
+    // What enters a container runs from a copy that nobody can write to.
+    start(&host, &["--name", "web"]);
+    let mut exec = host.home.glassbox(["exec", "web", "sleep", "1000"]).spawn().unwrap();
+    let own = format!("/proc/{}/exe", exec.id());
+    crate::common::eventually("it runs from a copy", || {
+        std::fs::read_link(&own).is_ok_and(|path| path.to_string_lossy().starts_with("/memfd:"))
+    });
+    host.says(&["rm", "-f", "web"]);
+    exec.wait().unwrap();
+    let after = std::fs::metadata(GLASSBOX).unwrap();
+    assert_eq!((before.len(), before.modified().unwrap()), (after.len(), after.modified().unwrap()));
+}
