@@ -1,5 +1,7 @@
 //! `glassbox lab`: assignments that the kernel marks.
 
+mod report;
+
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
@@ -21,7 +23,8 @@ Examples:
   glassbox lab start memory
   glassbox lab check memory
   glassbox lab check pid 7      the answer to a question
-  glassbox lab hint memory";
+  glassbox lab hint memory
+  glassbox lab report --format gradescope --student 4711 > results.json";
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -50,6 +53,8 @@ enum Action {
         /// The lesson that the lab belongs to
         lab: String,
     },
+    /// Say what was passed, for a student or for the software of a course
+    Report(report::Args),
     /// Take the scene down
     Reset {
         /// The lesson that the lab belongs to
@@ -72,6 +77,7 @@ pub(super) fn run(args: &Args) -> Outcome {
         Action::Start { lab } => start(find(lab)?, &store),
         Action::Check { lab, answer } => check(find(lab)?, &store, answer.clone()),
         Action::Hint { lab } => hint(find(lab)?, &store),
+        Action::Report(args) => report::run(args, &store),
         Action::Reset { lab } => reset(find(lab)?, &store),
         Action::Solve { lab, yes } => solve(find(lab)?, &store, *yes),
     }
@@ -178,7 +184,7 @@ const CLAIM: usize = 48;
 
 fn check(lesson: &Lesson, store: &Store, answer: Option<String>) -> Outcome {
     let mut record = started(lesson, store)?;
-    let exam = examine(lesson, &record, answer)?;
+    let exam = examine(lesson, &record, answer.clone())?;
     let mut out = io::stdout().lock();
     for item in exam.items() {
         let (mark, seen) = if item.passed { ("✔".green(), "") } else { ("✘".red(), "saw ") };
@@ -199,6 +205,7 @@ fn check(lesson: &Lesson, store: &Store, answer: Option<String>) -> Outcome {
     }
     record.checks += 1;
     record.passed |= exam.passed();
+    (record.answer, record.claims) = (answer, exam.items().to_vec());
     store.save(&record).map_err(|error| unwritable(&store.scene_dir(lesson.id), &error))?;
     if let Some(failure) = exam.first_failure() {
         let taken = record.hints.get(&failure.claim).copied().unwrap_or(0);

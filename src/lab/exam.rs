@@ -1,7 +1,7 @@
 //! What a check saw, claim by claim.
 
 /// A claim about the student's work.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Item {
     /// The claim.
     pub claim: String,

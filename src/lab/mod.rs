@@ -5,10 +5,12 @@
 
 mod exam;
 mod record;
+mod report;
 mod scene;
 
 pub use exam::{Exam, Item};
 pub use record::{Record, Store};
+pub use report::{Marked, Report, State};
 pub use scene::{
     Setting, ask_inside, busy, inside, lasting, program, resident, solve, start, stop, try_resident,
 };

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::Item;
 use crate::trace::{Identity, ledger};
 
 /// A lab that was started.
@@ -28,6 +29,12 @@ pub struct Record {
     pub passed: bool,
     /// Whether the reference solution was used.
     pub solved_for_me: bool,
+    /// The answer that was checked last, where the lab asks a question.
+    #[serde(default)]
+    pub answer: Option<String>,
+    /// What the last check saw.
+    #[serde(default)]
+    pub claims: Vec<Item>,
 }
 
 impl Record {

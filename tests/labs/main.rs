@@ -31,6 +31,7 @@ mod pid;
 mod pids;
 mod pivot_root;
 mod process;
+mod report;
 mod time;
 mod user;
 mod uts;
@@ -138,6 +139,7 @@ fn main() -> ExitCode {
         }
     }
     trials.extend(life::of_the_commands());
+    trials.extend(report::trials());
     common::run(trials)
 }
 
