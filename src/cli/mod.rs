@@ -111,6 +111,9 @@ enum Command {
     /// Show how much containers use
     #[command(after_help = container::stats::EXAMPLES)]
     Stats(container::stats::Args),
+    /// Build an image of a Dockerfile
+    #[command(after_help = image::build::EXAMPLES)]
+    Build(image::build::Args),
     /// Take images in that other tools have made
     #[command(after_help = image::load::EXAMPLES)]
     Load(image::load::Args),
@@ -181,6 +184,7 @@ pub fn main() -> ExitCode {
         Some(Command::Pause(args)) => container::signal::pause(&args),
         Some(Command::Unpause(args)) => container::signal::unpause(&args),
         Some(Command::Stats(args)) => container::stats::run(&args),
+        Some(Command::Build(args)) => image::build::run(&args),
         Some(Command::Load(args)) => image::load::run(&args),
         Some(Command::Images(args)) => image::list::run(&args),
         Some(Command::Save(args)) => image::save::run(&args),

@@ -7,7 +7,9 @@
 //! * [`supervise`]: the process that waits for its end, and passes signals and output on.
 //! * [`exec`]: a second program in it.
 //! * [`life`]: what can be done to one that runs.
+//! * [`building`]: programs that a build starts.
 
+pub mod building;
 pub mod devices;
 pub mod error;
 pub mod exec;

@@ -11,6 +11,9 @@ pub struct Config {
     /// When it was made, as RFC 3339 writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
+    /// Who made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
     /// For which processor, by Go's name of it.
     pub architecture: String,
     /// For which system: `linux`.

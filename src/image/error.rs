@@ -59,6 +59,30 @@ pub enum Error {
     /// An archive has something that is not supported.
     #[error("{0}")]
     Unsupported(String),
+    /// Something is wrong with a Dockerfile.
+    #[error("{why}")]
+    Dockerfile {
+        /// What.
+        why: String,
+        /// What to do instead.
+        hint: String,
+    },
+    /// A program that a Dockerfile starts has failed.
+    #[error("the command failed with exit code {code}: {command}")]
+    Ended {
+        /// Which one.
+        command: String,
+        /// Its exit code.
+        code: u8,
+    },
+    /// Something is wrong at a line of a file.
+    #[error("{place}: {what}")]
+    At {
+        /// Where, as in `Dockerfile:3`.
+        place: String,
+        /// What.
+        what: Box<Error>,
+    },
     /// The kernel refused a call.
     #[error(transparent)]
     Kernel(#[from] kernel::Error),
@@ -96,12 +120,29 @@ impl Error {
             Error::Hostile(_) => "nothing of it was kept: ask whoever made it what it is for".into(),
             Error::TooLarge(_) => "if you trust it, allow more: glassbox load --limit 100g".into(),
             Error::Unsupported(_) => "let skopeo or podman write it again as an OCI archive".into(),
+            Error::Dockerfile { hint, .. } => hint.clone(),
+            Error::Ended { .. } => {
+                "what it wrote is above; the steps before it need not be done again".into()
+            }
+            Error::At { place, what } => {
+                let Refusal { why, hint } = what.explained();
+                return Refusal { why: format!("{place}: {why}"), hint };
+            }
             Error::Kernel(error) => return explain(error),
             Error::Io { what, why } => return explain(Attempt::system(what, why)),
             Error::Tiny(error) => return explain(error),
             Error::Told(refusal) => return refusal.clone(),
         };
         Refusal { why: self.to_string(), hint }
+    }
+
+    /// The exit code of a command that ends so: that of the program which failed in its stead.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Ended { code, .. } => *code,
+            Error::At { what, .. } => what.exit_code(),
+            _ => 1,
+        }
     }
 
     /// The same, of a part of something.

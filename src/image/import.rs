@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 
 use super::digest::{Digest, Hash};
+use super::draft::Draft;
 use super::error::{Result, doing, reading};
-use super::manifest::{self, CONFIG, Descriptor, LAYER, MANIFEST, Manifest};
+use super::manifest::{Descriptor, LAYER};
 use super::store::{Arrival, Image, Store, Work};
-use super::{Config, Execution, History, LeftOut, Reference, RootFs};
-use crate::kernel::arch;
+use super::{Execution, History, LeftOut, Reference};
 
 /// What an imported image is, besides its files.
 #[derive(Debug, Default)]
@@ -51,18 +51,12 @@ pub(super) fn layer(
     arrival.blob(&digest, work.path("layer"));
     let media_type = if unpacked.diff_id == digest { LAYER.into() } else { String::new() };
     let About { name, execution, created, comment, created_by } = about;
-    let history = History { created: created.clone(), comment, created_by, ..History::default() };
-    let config = Config {
-        created,
-        architecture: arch::HERE.name_in_images().into(),
-        os: "linux".into(),
-        config: execution,
-        rootfs: RootFs { kind: "layers".into(), diff_ids: vec![unpacked.diff_id.to_string()] },
-        history: vec![history],
-    };
-    let config = arrival.bytes(CONFIG, &manifest::write(&config)?)?;
-    let layer = Descriptor { media_type, digest, size, annotations: None, platform: None };
-    let manifest = arrival.bytes(MANIFEST, &manifest::write(&Manifest::new(config, vec![layer]))?)?;
+    let history = History { created, comment, created_by, ..History::default() };
+    let mut draft = Draft::empty();
+    let blob = Descriptor { media_type, digest, size, annotations: None, platform: None };
+    draft.put(blob, &unpacked.diff_id, history);
+    draft.config.config = execution;
+    let manifest = draft.write(&mut arrival)?;
     let left_out = arrival.left_out;
     let images = arrival.commit(&[(manifest, name.into_iter().collect())])?;
     let image = images.into_iter().next().ok_or_else(|| super::Error::Unknown("the imported one".into()))?;

@@ -3,15 +3,21 @@
 //! * [`store`]: the images of this user, their layers unpacked beside them.
 //! * [`load`]: archives of others become images in it.
 
+pub mod build;
+pub mod changes;
 mod codec;
+pub mod commit;
 mod config;
 pub mod digest;
+mod draft;
 pub mod error;
 pub mod import;
 pub mod initramfs;
 mod libraries;
 pub mod load;
 mod manifest;
+mod marks;
+mod merged;
 mod pack;
 pub mod reference;
 pub mod save;

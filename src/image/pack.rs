@@ -2,19 +2,20 @@
 //!
 //! What overlayfs has for its own, whiteouts and opaque directories, is written as layers have it.
 
-use std::collections::HashMap;
-use std::ffi::{CStr, OsStr};
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Dir, FileType, Stat, fgetxattr, flistxattr, major, minor, readlinkat, statat};
+use rustix::fs::{AtFlags, FileType, Stat, major, minor, readlinkat, statat};
 
-use super::error::{Error, Result};
-use super::tar::{Attribute, Entry, Kind, Writer};
-use crate::kernel::at::{OFlags, ResolveFlags, openat2};
+use super::error::Result;
+use super::marks::{Marks, is_whiteout, names, open, reading};
+use super::tar::{Entry, Kind, Writer};
+use crate::kernel::at::OFlags;
 
 /// How files are written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,48 +26,54 @@ pub(super) enum Owners {
     Kept,
 }
 
-/// Write everything below `root` as a layer. The bytes of all files.
-pub(super) fn layer<W: Write>(root: BorrowedFd, owners: Owners, target: W) -> Result<(W, u64)> {
-    let mut packing = Packing { archive: Writer::new(target), owners, seen: HashMap::new(), size: 0 };
+/// Write everything below `root` as a layer, but not what has one of the paths `without`.
+pub(super) fn layer<W: Write>(
+    root: BorrowedFd,
+    owners: Owners,
+    without: &BTreeSet<PathBuf>,
+    target: W,
+) -> Result<W> {
+    let archive = Writer::new(target);
+    let mut packing = Packing { archive, owners, without, seen: HashMap::new() };
     packing.directory(root, b"")?;
-    Ok((packing.archive.finish()?, packing.size))
+    packing.archive.finish()
 }
 
-struct Packing<W> {
+struct Packing<'a, W> {
     archive: Writer<W>,
     owners: Owners,
+    without: &'a BTreeSet<PathBuf>,
     /// Files with several names, and the first of them.
     seen: HashMap<(u64, u64), Vec<u8>>,
-    size: u64,
 }
 
-impl<W: Write> Packing<W> {
+impl<W: Write> Packing<'_, W> {
     /// What is in a directory, in the order of names.
     fn directory(&mut self, dir: BorrowedFd, path: &[u8]) -> Result<()> {
-        let mut names: Vec<Vec<u8>> = vec![];
-        for entry in doing(path, Dir::read_from(dir))? {
-            let name = doing(path, entry)?.file_name().to_bytes().to_vec();
-            if name != b"." && name != b".." {
-                names.push(name);
-            }
-        }
+        let mut names = names(dir)?;
         names.sort();
         for name in names {
-            let path = if path.is_empty() { name.clone() } else { [path, b"/", &name].concat() };
-            self.put(dir, Path::new(OsStr::from_bytes(&name)), path)?;
+            let slash = if path.is_empty() { &b""[..] } else { b"/" };
+            let path = [path, slash, name.as_bytes()].concat();
+            if !self.without.contains(Path::new(OsStr::from_bytes(&path))) {
+                self.put(dir, Path::new(&name), path)?;
+            }
         }
         Ok(())
     }
 
     fn put(&mut self, dir: BorrowedFd, name: &Path, path: Vec<u8>) -> Result<()> {
-        let stat = doing(&path, statat(dir, name, AtFlags::SYMLINK_NOFOLLOW))?;
+        let shown = Path::new(OsStr::from_bytes(&path)).to_path_buf();
+        let stat = reading(&shown, statat(dir, name, AtFlags::SYMLINK_NOFOLLOW))?;
+        if is_whiteout(dir, name.as_os_str(), &stat)? {
+            return self.whiteout(&path);
+        }
         let file_type = FileType::from_raw_mode(stat.st_mode);
         let device = || (major(stat.st_rdev).into(), minor(stat.st_rdev).into());
         let kind = match file_type {
             FileType::RegularFile => Kind::File,
             FileType::Directory => Kind::Directory,
             FileType::Symlink => Kind::SymbolicLink,
-            FileType::CharacterDevice if stat.st_rdev == 0 => return self.whiteout(&path),
             FileType::CharacterDevice => Kind::Character(device().0, device().1),
             FileType::BlockDevice => Kind::Block(device().0, device().1),
             FileType::Fifo => Kind::Fifo,
@@ -85,23 +92,22 @@ impl<W: Write> Packing<W> {
         }
         match kind {
             Kind::SymbolicLink => {
-                entry.link = doing(&entry.path, readlinkat(dir, name, vec![]))?.into_bytes();
+                entry.link = reading(&shown, readlinkat(dir, name, vec![]))?.into_bytes();
                 self.archive.entry(&entry).map(drop)
             }
             Kind::File => {
-                let mut file = open(dir, name, OFlags::RDONLY | OFlags::NOFOLLOW)?;
-                entry.attributes = attributes(file.as_fd(), &entry.path)?.0;
-                self.size += entry.size;
+                let mut file = File::from(open(dir, name, OFlags::RDONLY)?);
+                entry.attributes = Marks::of(file.as_fd(), &shown)?.attributes;
                 self.archive.entry(&entry)?.copy_from(&mut (&mut file as &mut dyn Read))
             }
             Kind::Directory => {
-                let below = open(dir, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW)?;
-                let (attributes, is_opaque) = attributes(below.as_fd(), &entry.path)?;
+                let below = open(dir, name, OFlags::RDONLY | OFlags::DIRECTORY)?;
+                let Marks { attributes, opaque, .. } = Marks::of(below.as_fd(), &shown)?;
                 let path = entry.path.clone();
                 entry.path.push(b'/');
                 entry.attributes = attributes;
                 self.archive.entry(&entry)?;
-                if is_opaque {
+                if opaque {
                     self.mark([&path[..], b"/.wh..wh..opq"].concat())?;
                 }
                 self.directory(below.as_fd(), &path)
@@ -137,38 +143,4 @@ impl<W: Write> Packing<W> {
         let entry = Entry { path, link, kind, mode: 0, uid: 0, gid: 0, changed: (0, 0), size: 0, attributes };
         self.archive.entry(&entry).map(drop)
     }
-}
-
-fn open(dir: BorrowedFd, name: &Path, flags: OFlags) -> Result<File> {
-    Ok(File::from(openat2(dir, name, flags, 0, ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS)?))
-}
-
-/// The attributes of a file that belong into a layer, and whether it is opaque.
-fn attributes(file: BorrowedFd, path: &[u8]) -> Result<(Vec<Attribute>, bool)> {
-    let mut names = vec![0; 1 << 16];
-    let length = match flistxattr(file, &mut names[..]) {
-        Err(rustix::io::Errno::OPNOTSUPP) => 0,
-        length => doing(path, length)?,
-    };
-    let (mut found, mut is_opaque) = (vec![], false);
-    for name in names[..length].split_inclusive(|byte| *byte == 0) {
-        let Some(name) = CStr::from_bytes_with_nul(name).ok().and_then(|name| name.to_str().ok()) else {
-            continue;
-        };
-        if name.ends_with(".overlay.opaque") {
-            is_opaque = true;
-        } else if super::unpack::is_portable(name) {
-            let mut value = vec![0; 1 << 16];
-            let length = doing(path, fgetxattr(file, name, &mut value[..]))?;
-            value.truncate(length);
-            found.push((name.into(), value));
-        }
-    }
-    found.sort();
-    Ok((found, is_opaque))
-}
-
-fn doing<T>(path: &[u8], result: rustix::io::Result<T>) -> Result<T> {
-    let what = || format!("cannot read {}", super::tar::shown(path));
-    result.map_err(|error| Error::Io { what: what(), why: error.into() })
 }

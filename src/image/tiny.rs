@@ -88,7 +88,8 @@ pub(super) fn make(store: &Store) -> super::Result<Image> {
     let root = work.directory("tiny")?;
     build(&root)?;
     let root = super::error::doing("cannot read the image tiny", File::open(&root))?;
-    let (layer, _) = pack::layer(root.as_fd(), pack::Owners::Root, Hash::new(work.file("layer")?))?;
+    let target = Hash::new(work.file("layer")?);
+    let layer = pack::layer(root.as_fd(), pack::Owners::Root, &BTreeSet::new(), target)?;
     let (size, digest) = (layer.count(), layer.digest());
     let layer = super::error::doing("cannot read the image tiny", File::open(work.path("layer")))?;
     let execution = Execution {

@@ -7,7 +7,9 @@ mod common;
 
 mod archive;
 mod bench;
+mod build;
 mod commands;
+mod committed;
 mod crash;
 mod foreign;
 mod hostile;
@@ -25,6 +27,8 @@ fn main() -> ExitCode {
     trials.extend(hostile::trials());
     trials.extend(foreign::trials());
     trials.extend(round::trials());
+    trials.extend(committed::trials());
+    trials.extend(build::trials());
     trials.extend(together::trials());
     trials.extend(crash::trials());
     common::run(trials)

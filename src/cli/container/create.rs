@@ -9,7 +9,7 @@ use crate::container::spec::{self, Mount, MountKind};
 
 /// Which network a container has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Network {
+pub(in crate::cli) enum Network {
     /// Its own, with a loopback interface and nothing else
     None,
     /// The host's

@@ -1,6 +1,6 @@
 //! The commands for containers, with docker's words.
 
-mod create;
+pub(super) mod create;
 pub(super) mod exec;
 pub(super) mod inspect;
 pub(super) mod logs;

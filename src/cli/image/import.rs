@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Outcome, Problem, parse_bytes, rfc3339, store, tell};
+use crate::image::build;
 use crate::image::import::{self, About};
 use crate::image::{Execution, Reference};
 use crate::machine::Attempt;
@@ -27,7 +28,7 @@ pub(in crate::cli) struct Args {
     /// What is to be known of it
     #[arg(short, long)]
     message: Option<String>,
-    /// How its containers start: CMD, ENTRYPOINT, ENV, LABEL, USER or WORKDIR, as in a Dockerfile
+    /// How its containers start: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, USER or WORKDIR, as in a Dockerfile
     #[arg(short, long, value_name = "INSTRUCTION")]
     change: Vec<String>,
     /// How many bytes it may have unpacked
@@ -38,7 +39,7 @@ pub(in crate::cli) struct Args {
 pub(in crate::cli) fn run(args: &Args) -> Outcome {
     let name = args.name.as_deref().map(Reference::parse).transpose()?;
     let mut execution = Execution::default();
-    args.change.iter().try_for_each(|change| apply(&mut execution, change))?;
+    changed(&mut execution, &args.change)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let (created, comment) = (Some(rfc3339(now)), args.message.clone());
     let from = if args.file == "-" { "standard input" } else { &args.file };
@@ -62,31 +63,9 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A line of a Dockerfile that says how containers start.
-fn apply(execution: &mut Execution, change: &str) -> Result<(), Problem> {
-    let (instruction, rest) = change.trim().split_once(char::is_whitespace).unwrap_or((change, ""));
-    let rest = rest.trim();
-    // Either JSON, or words for the shell.
-    let command = || {
-        let list: Option<Vec<String>> = serde_json::from_str(rest).ok();
-        Some(list.unwrap_or_else(|| ["/bin/sh", "-c", rest].map(String::from).into()))
-    };
-    let pair =
-        || rest.split_once('=').map(|(name, value)| (name.to_string(), value.trim_matches('"').to_string()));
-    match (instruction.to_uppercase().as_str(), pair()) {
-        _ if rest.is_empty() => return Err(unknown(change)),
-        ("CMD", _) => execution.cmd = command(),
-        ("ENTRYPOINT", _) => execution.entrypoint = command(),
-        ("USER", _) => execution.user = rest.into(),
-        ("WORKDIR", _) => execution.working_dir = rest.into(),
-        ("ENV", Some((name, value))) => execution.env.get_or_insert_default().push(format!("{name}={value}")),
-        ("LABEL", Some((name, value))) => drop(execution.labels.get_or_insert_default().insert(name, value)),
-        _ => return Err(unknown(change)),
-    }
-    Ok(())
-}
-
-fn unknown(change: &str) -> Problem {
-    let hint = "CMD, ENTRYPOINT, ENV, LABEL, USER and WORKDIR are, as in: -c 'CMD [\"/bin/sh\"]'";
-    Problem::usage(format!("{change:?} is no instruction that says how containers start"), hint)
+/// Lines of a Dockerfile that say how containers start. A wrong one was asked for in the wrong way.
+pub(in crate::cli) fn changed(execution: &mut Execution, changes: &[String]) -> Result<(), Problem> {
+    let change =
+        |line: &String| build::change(execution, line).map_err(|error| Problem::from(error).with_code(2));
+    changes.iter().try_for_each(change)
 }

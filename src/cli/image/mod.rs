@@ -1,5 +1,6 @@
 //! The commands for images, with docker's words.
 
+pub(super) mod build;
 pub(super) mod history;
 pub(super) mod import;
 pub(super) mod inspect;
@@ -23,6 +24,9 @@ use time::{ago, rfc3339};
 /// The same commands as docker has them below `image`.
 #[derive(Subcommand)]
 pub(super) enum Command {
+    /// Build an image of a Dockerfile
+    #[command(after_help = build::EXAMPLES)]
+    Build(build::Args),
     /// All that is known of images, as JSON
     #[command(after_help = inspect::EXAMPLES)]
     Inspect(inspect::Args),
@@ -54,6 +58,7 @@ pub(super) enum Command {
 
 pub(super) fn run(command: &Command) -> Outcome {
     match command {
+        Command::Build(args) => build::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Ls(args) => list::run(args),
         Command::History(args) => history::run(args),

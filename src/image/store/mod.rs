@@ -6,6 +6,7 @@
 //!   blobs/sha256/DIGEST        manifests, configurations, layers as they came
 //!   layers/DIFF_ID/            each layer once, unpacked: a lower directory for overlayfs
 //!   layers/DIFF_ID.json        what came of unpacking it
+//!   steps/KEY                  the layer that a step of a build made, for the next build
 //!   tmp/WORK/                  what is being made
 //!   lock, index.lock
 //! ```
@@ -23,6 +24,7 @@
 mod add;
 mod find;
 mod remove;
+mod steps;
 mod work;
 
 use std::collections::BTreeMap;
@@ -33,6 +35,7 @@ use std::path::{Path, PathBuf};
 
 pub(super) use add::Arrival;
 pub use remove::{InUse, Pruned, Removed};
+pub(super) use steps::Step;
 pub(super) use work::Work;
 
 use super::digest::Digest;

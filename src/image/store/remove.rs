@@ -85,7 +85,8 @@ impl Store {
         })
     }
 
-    /// Remove images without a name, or with `all` every image, that no container needs.
+    /// Remove images without a name, or with `all` every image, that no container needs; and what builds would begin
+    /// with another time.
     pub fn prune(&self, all: bool, in_use: impl FnOnce() -> Result<Vec<InUse>>) -> Result<Pruned> {
         self.alone(|| {
             let in_use = in_use()?;
@@ -96,6 +97,7 @@ impl Store {
             let digests: BTreeSet<Digest> =
                 images.iter().map(|image| image.manifest.digest.clone()).collect();
             self.change_index(|index| index.manifests.retain(|other| !digests.contains(&other.digest)))?;
+            self.forget_steps()?;
             let bytes = self.remove_unreferenced()?;
             Ok(Pruned { deleted: images.into_iter().map(|image| image.id).collect(), bytes })
         })
@@ -145,7 +147,9 @@ impl Store {
 
     /// The names of all blobs and of all layers that images need.
     fn referenced(&self, index: &Index) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
-        let (mut blobs, mut layers) = (BTreeSet::new(), BTreeSet::new());
+        let of_steps: BTreeSet<String> =
+            self.layers_of_steps()?.iter().map(|digest| digest.hex().to_string()).collect();
+        let (mut blobs, mut layers) = (of_steps.clone(), of_steps);
         for descriptor in &index.manifests {
             let manifest: Manifest = manifest::parse("a manifest", &self.read_blob(&descriptor.digest)?)?;
             let config: Config =

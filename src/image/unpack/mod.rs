@@ -15,6 +15,7 @@ use std::os::fd::BorrowedFd;
 
 use serde::{Deserialize, Serialize};
 
+pub(super) use path::place;
 pub(super) use tree::{Tree, is_portable};
 
 use super::codec::{decoder, drain};

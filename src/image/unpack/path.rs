@@ -13,9 +13,9 @@ const LONGEST_NAME: usize = 255;
 
 /// Where an entry belongs below the root: its directory, and its name in it. The root itself is neither.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) parent: PathBuf,
-    pub(super) name: PathBuf,
+pub(in crate::image) struct Place {
+    pub(in crate::image) parent: PathBuf,
+    pub(in crate::image) name: PathBuf,
 }
 
 /// What a name says.
@@ -34,7 +34,7 @@ pub(super) enum Means {
 }
 
 impl Place {
-    pub(super) fn path(&self) -> PathBuf {
+    pub(in crate::image) fn path(&self) -> PathBuf {
         self.parent.join(&self.name)
     }
 }
@@ -67,7 +67,7 @@ pub(super) fn meaning(path: &[u8]) -> Result<Means> {
 }
 
 /// Where a path leads; `None` is the root.
-pub(super) fn place(path: &[u8]) -> Result<Option<Place>> {
+pub(in crate::image) fn place(path: &[u8]) -> Result<Option<Place>> {
     let refuse = |why: &str| Err(Error::Hostile(format!("the path {} {why}", shown(path))));
     if path.contains(&0) {
         return refuse("has a zero byte in it");

@@ -1,0 +1,134 @@
+//! What a container has changed in the files of its image, as its upper directory tells.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, FileType, statat};
+use serde::{Deserialize, Serialize};
+
+use super::error::{Result, doing};
+use super::marks::{Marks, is_whiteout, names, open, reading};
+use super::merged::Directory;
+use super::{Layer, Users};
+use crate::kernel::at::OFlags;
+
+/// What became of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum What {
+    /// The image does not have it.
+    Added,
+    /// The image has it, and it was written to, given another owner or mode, or made anew.
+    Changed,
+    /// Only the image has it.
+    Deleted,
+}
+
+/// A file of which not everything is as in the image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// What became of it.
+    pub what: What,
+    /// Below the root; names are bytes, as the kernel has them.
+    path: Vec<u8>,
+}
+
+impl Change {
+    fn new(what: What, path: &Path) -> Self {
+        Self { what, path: path.as_os_str().as_bytes().into() }
+    }
+
+    /// Where it is, below the root.
+    pub fn path(&self) -> &Path {
+        Path::new(OsStr::from_bytes(&self.path))
+    }
+}
+
+/// As `docker diff` writes it: `A /etc/motd`.
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let letter = match self.what {
+            What::Added => 'A',
+            What::Changed => 'C',
+            What::Deleted => 'D',
+        };
+        write!(f, "{letter} /{}", self.path().display())
+    }
+}
+
+/// What an upper directory says of these layers, the lowest first, in the order of names. Paths `without` are those
+/// that the container did not make itself.
+pub fn of_upper(
+    users: &Users,
+    upper: &Path,
+    layers: &[Layer],
+    without: &BTreeSet<PathBuf>,
+) -> Result<Vec<Change>> {
+    users.ask(|_| {
+        let lower = Directory::root(layers.iter().rev().map(|layer| &layer.path))?;
+        let upper = doing(format!("cannot read {}", upper.display()), File::open(upper))?;
+        let mut changes = Changes { found: vec![], without };
+        changes.directory(upper.as_fd(), Some(&lower), Path::new(""))?;
+        Ok(changes.found)
+    })
+}
+
+struct Changes<'a> {
+    found: Vec<Change>,
+    without: &'a BTreeSet<PathBuf>,
+}
+
+impl Changes<'_> {
+    /// Compare what an upper directory has with the one below it, if there is one.
+    fn directory(&mut self, upper: BorrowedFd, lower: Option<&Directory>, path: &Path) -> Result<()> {
+        let mut all: BTreeSet<_> = names(upper)?.into_iter().collect();
+        // Nothing of the directory below shows in an opaque one: it has become this one.
+        let opaque = Marks::of(upper, path)?.opaque;
+        let gone = match lower.filter(|_| opaque) {
+            Some(lower) => &lower.names()? - &all,
+            None => BTreeSet::new(),
+        };
+        all.extend(gone.iter().cloned());
+        for name in all {
+            let path = path.join(&name);
+            if self.without.contains(&path) {
+            } else if gone.contains(&name) {
+                self.found.push(Change::new(What::Deleted, &path));
+            } else {
+                self.compare(upper, &name, lower, &path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn compare(
+        &mut self,
+        upper: BorrowedFd,
+        name: &OsStr,
+        lower: Option<&Directory>,
+        path: &Path,
+    ) -> Result<()> {
+        let stat = reading(path, statat(upper, name, AtFlags::SYMLINK_NOFOLLOW))?;
+        let below = match lower {
+            Some(lower) => lower.look(name)?,
+            None => None,
+        };
+        if is_whiteout(upper, name, &stat)? {
+            // What came and went again has a whiteout, too.
+            self.found.extend(below.map(|_| Change::new(What::Deleted, path)));
+            return Ok(());
+        }
+        let what = if below.is_some() { What::Changed } else { What::Added };
+        self.found.push(Change::new(what, path));
+        if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+            let dir = open(upper, Path::new(name), OFlags::RDONLY | OFlags::DIRECTORY)?;
+            let lower = below.and_then(|below| below.directory);
+            self.directory(dir.as_fd(), lower.as_ref(), path)?;
+        }
+        Ok(())
+    }
+}
