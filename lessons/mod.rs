@@ -9,6 +9,7 @@ mod cgroup_ns;
 #[path = "cgroup-tree/mod.rs"]
 mod cgroup_tree;
 mod chroot;
+mod commit;
 mod container;
 #[path = "copy-up/mod.rs"]
 mod copy_up;
@@ -83,6 +84,7 @@ pub const PARTS: &[Part] = &[
             &layers::LESSON,
             &init_layer::LESSON,
             &one_image::LESSON,
+            &commit::LESSON,
         ],
     },
     Part {

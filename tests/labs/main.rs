@@ -9,6 +9,7 @@ mod bench;
 mod cgroup_ns;
 mod cgroup_tree;
 mod chroot;
+mod commit;
 #[path = "../common/mod.rs"]
 mod common;
 mod container;
@@ -100,6 +101,7 @@ const ATTEMPTS: &[Attempts] = &[
     layers::ATTEMPTS,
     init_layer::ATTEMPTS,
     one_image::ATTEMPTS,
+    commit::ATTEMPTS,
     chroot::ATTEMPTS,
     pivot_root::ATTEMPTS,
     dev_proc_sys::ATTEMPTS,

@@ -39,7 +39,10 @@ fn action(event: &Value) -> Option<Action> {
         Some(errno) => errno.to_string(),
         None => number(&text(&event["result"])),
     };
-    let asks = args.starts_with("PR_CAPBSET_READ") || (name == "open" && args.ends_with("O_RDONLY"));
+    // Without flags that say so, nothing is opened for writing.
+    let only_read = name == "openat2" && !["WRONLY", "RDWR", "CREATE"].iter().any(|flag| args.contains(flag));
+    let asks =
+        args.starts_with("PR_CAPBSET_READ") || (name == "open" && args.ends_with("O_RDONLY")) || only_read;
     if asks || QUESTIONS.contains(&name.as_str()) {
         return None;
     }
