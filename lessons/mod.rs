@@ -34,6 +34,8 @@ mod pids;
 #[path = "pivot-root/mod.rs"]
 mod pivot_root;
 mod process;
+#[path = "storage-drivers/mod.rs"]
+mod storage_drivers;
 mod time;
 mod user;
 mod uts;
@@ -85,6 +87,7 @@ pub const PARTS: &[Part] = &[
             &init_layer::LESSON,
             &one_image::LESSON,
             &commit::LESSON,
+            &storage_drivers::LESSON,
         ],
     },
     Part {

@@ -15,6 +15,9 @@ pub struct Event {
     pub lane: String,
     /// The pid of that process as the host sees it.
     pub pid: i32,
+    /// Part of what not every machine can do: another one may say something else here, or nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub aside: bool,
     /// What it says.
     #[serde(flatten)]
     pub body: Body,

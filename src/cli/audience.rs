@@ -159,5 +159,5 @@ fn why(moment: &Moment) -> io::Result<()> {
 }
 
 fn event(body: Body) -> Event {
-    Event { v: SCHEMA_VERSION, lane: "host".into(), pid: 0, body }
+    Event { v: SCHEMA_VERSION, lane: "host".into(), pid: 0, aside: false, body }
 }

@@ -48,7 +48,7 @@ pub(super) fn skip(
         Body::Finish { passed: 0, failed: 0, skipped: 1 },
     ];
     for body in bodies {
-        let event = Event { v: SCHEMA_VERSION, lane: "host".into(), pid: 0, body };
+        let event = Event { v: SCHEMA_VERSION, lane: "host".into(), pid: 0, aside: false, body };
         presenter.show(&event)?;
     }
     Ok(Ended { skipped: 1, ..Ended::default() })

@@ -31,6 +31,8 @@ pub(crate) enum Message {
     Here,
     /// Show this.
     Show(Body),
+    /// Show this, which another machine may not say.
+    Aside(Body),
     /// A call that does not return if it succeeds: show it when this lane's end is closed by it.
     Departing(Call),
     /// Ask the learner.

@@ -145,6 +145,10 @@ impl Director<'_> {
                 self.show(lane, body)?;
                 Answer::Go
             }
+            Message::Aside(body) => {
+                self.show_event(lane, true, body)?;
+                Answer::Go
+            }
             Message::Departing(call) => {
                 self.lanes[lane].departing = Some(call);
                 Answer::Go
@@ -221,6 +225,10 @@ impl Director<'_> {
     }
 
     fn show(&mut self, lane: usize, body: Body) -> Result<()> {
+        self.show_event(lane, false, body)
+    }
+
+    fn show_event(&mut self, lane: usize, aside: bool, body: Body) -> Result<()> {
         match &body {
             Body::Step { number, .. } => {
                 self.ended.step = *number;
@@ -245,7 +253,7 @@ impl Director<'_> {
             None => ("host", 0),
         };
         let backstage = matches!(&body, Body::Call(call) if call.backstage);
-        let event = event(if backstage { "stage" } else { name }, pid, body);
+        let event = event(if backstage { "stage" } else { name }, pid, aside, body);
         self.presenter.show(&event).map_err(Error::Output)
     }
 }

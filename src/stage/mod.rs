@@ -89,7 +89,11 @@ impl Stage {
     }
 
     fn show(&self, body: Body) {
-        self.ask(&Message::Show(body), None);
+        let message = match self.light.get() {
+            Light::Varying => Message::Aside(body),
+            Light::Full | Light::Backstage => Message::Show(body),
+        };
+        self.ask(&message, None);
     }
 
     /// Begin the next step.
@@ -160,7 +164,8 @@ impl Stage {
         self.in_light(Light::Full, work)
     }
 
-    /// Do something that takes other calls on another machine, such as covering what is there to be covered.
+    /// Do something that takes other calls on another machine, such as covering what is there to be covered. What is
+    /// said and claimed meanwhile is an aside: not every machine says it.
     pub fn depending_on_machine<T>(&self, work: impl FnOnce() -> T) -> T {
         self.in_light(Light::Varying, work)
     }
@@ -226,6 +231,6 @@ impl record::Tape for LaneTape {
     }
 }
 
-fn event(lane: &str, pid: i32, body: Body) -> Event {
-    Event { v: event::SCHEMA_VERSION, lane: lane.into(), pid, body }
+fn event(lane: &str, pid: i32, aside: bool, body: Body) -> Event {
+    Event { v: event::SCHEMA_VERSION, lane: lane.into(), pid, aside, body }
 }

@@ -35,6 +35,8 @@ pub struct Stable<P> {
     /// Lanes in the host's PID namespace, and whether their children are going to be in it.
     at_host: HashMap<String, bool>,
     devices: Devices,
+    /// Of what was left out because not every machine says it: claims, and parts that were skipped.
+    asides: (usize, usize),
 }
 
 impl<P: Presenter> Stable<P> {
@@ -42,7 +44,7 @@ impl<P: Presenter> Stable<P> {
     pub fn new(next: P) -> Self {
         let at_host = HashMap::from([("host".into(), true)]);
         let (roles, devices) = (HashMap::new(), Devices::default());
-        Self { next, roles, namespaces: vec![], coming: None, at_host, devices }
+        Self { next, roles, namespaces: vec![], coming: None, at_host, devices, asides: (0, 0) }
     }
 
     fn know(&mut self, pid: impl ToString, role: &str) {
@@ -268,6 +270,11 @@ fn shorter_cgroup(before: &str) -> String {
 impl<P: Presenter> Presenter for Stable<P> {
     fn show(&mut self, event: &Event) -> io::Result<()> {
         self.learn(event);
+        if event.aside {
+            self.asides.0 += usize::from(matches!(&event.body, Body::Check(check) if check.passed));
+            self.asides.1 += usize::from(matches!(&event.body, Body::Skip { .. }));
+            return Ok(());
+        }
         let mut event = event.clone();
         event.pid = 0;
         let mut texts: Vec<&mut String> = vec![];
@@ -318,6 +325,10 @@ impl<P: Presenter> Presenter for Stable<P> {
             Body::Say { text } | Body::Output { text, .. } => texts.push(text),
             Body::Reveal { observed, .. } => texts.push(observed),
             Body::Skip { why, .. } => *why = own_cgroup(why),
+            Body::Finish { passed, skipped, .. } => {
+                *passed -= self.asides.0;
+                *skipped -= self.asides.1;
+            }
             Body::Predict { choices, .. } => texts.extend(choices),
             _ => {}
         }

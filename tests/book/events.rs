@@ -108,14 +108,14 @@ fn the_chapter_describes_every_field_and_no_other() {
     let chapter = std::fs::read_to_string(super::source().join("src/events.md")).unwrap();
     let version = format!("`\"v\":{SCHEMA_VERSION}`");
     assert!(chapter.contains(&version), "the chapter does not say {version}");
-    let common: BTreeSet<String> = ["v", "lane", "pid", "event"].map(String::from).into();
+    let common: BTreeSet<String> = ["v", "lane", "pid", "aside", "event"].map(String::from).into();
     let (introduction, _) = chapter.split_once("\n## ").unwrap();
     assert_eq!(described(introduction), common, "in every event");
 
     let mut sections = 0;
     for (index, body) in one_of_each().into_iter().enumerate() {
         assert_eq!(listed(&body), index);
-        let event = Event { v: SCHEMA_VERSION, lane: text(), pid: 1, body };
+        let event = Event { v: SCHEMA_VERSION, lane: text(), pid: 1, aside: true, body };
         let json = serde_json::to_value(event).unwrap();
         let name = json["event"].as_str().unwrap().to_string();
         let mut fields = BTreeSet::new();

@@ -33,6 +33,7 @@ mod pids;
 mod pivot_root;
 mod process;
 mod report;
+mod storage_drivers;
 mod time;
 mod user;
 mod uts;
@@ -102,6 +103,7 @@ const ATTEMPTS: &[Attempts] = &[
     init_layer::ATTEMPTS,
     one_image::ATTEMPTS,
     commit::ATTEMPTS,
+    storage_drivers::ATTEMPTS,
     chroot::ATTEMPTS,
     pivot_root::ATTEMPTS,
     dev_proc_sys::ATTEMPTS,

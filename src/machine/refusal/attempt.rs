@@ -194,6 +194,7 @@ fn package(program: &str) -> &str {
         "dd" => "coreutils",
         qemu if qemu == arch::HERE.machine.qemu => arch::HERE.machine.package,
         "mkfs.ext4" => "e2fsprogs",
+        "mkfs.btrfs" => "btrfs-progs",
         other => other,
     }
 }

@@ -3,7 +3,7 @@ use crate::event::SCHEMA_VERSION;
 
 fn texts(bodies: impl IntoIterator<Item = Body>, width: usize) -> Vec<String> {
     let mut renderer = Renderer::new();
-    let event = |body| Event { v: SCHEMA_VERSION, lane: "host".into(), pid: 1, body };
+    let event = |body| Event { v: SCHEMA_VERSION, lane: "host".into(), pid: 1, aside: false, body };
     bodies.into_iter().flat_map(|body| renderer.lines(&event(body), width)).map(|line| line.text()).collect()
 }
 
@@ -31,7 +31,7 @@ fn a_long_run_of_one_call_is_folded_and_says_so() {
 #[test]
 fn what_comes_after_a_question_stands_apart() {
     let mut renderer = Renderer::new();
-    let event = |body| Event { v: SCHEMA_VERSION, lane: "host".into(), pid: 1, body };
+    let event = |body| Event { v: SCHEMA_VERSION, lane: "host".into(), pid: 1, aside: false, body };
     let mut lines = |body| renderer.lines(&event(body), 80).iter().map(Line::text).collect::<Vec<_>>();
     assert_eq!((lines(called("mkdir", "")).len(), lines(called("mount", "")).len()), (1, 1));
     assert!(renderer.interrupted(80).is_empty());

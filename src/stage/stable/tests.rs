@@ -17,7 +17,8 @@ impl Presenter for Kept {
 fn stable(events: &[(&str, i32, Body)]) -> Vec<Body> {
     let mut stable = Stable::new(Kept::default());
     for (lane, pid, body) in events {
-        let event = Event { v: SCHEMA_VERSION, lane: (*lane).into(), pid: *pid, body: body.clone() };
+        let event =
+            Event { v: SCHEMA_VERSION, lane: (*lane).into(), pid: *pid, aside: false, body: body.clone() };
         stable.show(&event).unwrap_or_else(|error| panic!("{error}"));
     }
     stable.next.0.into_iter().map(|event| event.body).collect()
