@@ -4,6 +4,7 @@
 
 use crate::stage::Lesson;
 
+mod bridge;
 #[path = "cgroup-ns/mod.rs"]
 mod cgroup_ns;
 #[path = "cgroup-tree/mod.rs"]
@@ -25,6 +26,7 @@ mod join;
 mod layers;
 mod memory;
 mod mount;
+mod nat;
 mod network;
 #[path = "one-image/mod.rs"]
 mod one_image;
@@ -94,7 +96,7 @@ pub const PARTS: &[Part] = &[
         title: "Root file system",
         lessons: &[&chroot::LESSON, &pivot_root::LESSON, &dev_proc_sys::LESSON],
     },
-    Part { title: "Networks", lessons: &[&veth::LESSON] },
+    Part { title: "Networks", lessons: &[&veth::LESSON, &bridge::LESSON, &nat::LESSON] },
     Part { title: "The container", lessons: &[&container::LESSON] },
 ];
 

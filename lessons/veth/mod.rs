@@ -9,7 +9,7 @@ use crate::kernel::link::{End, Kind as LinkKind, Mac, add_address, add_veth, del
 use crate::kernel::namespace::{Kind, unshare};
 use crate::kernel::net::{Ipv4Addr, SocketAddrV4, bind, datagram_socket, everywhere, recvfrom, sendto};
 use crate::kernel::packet::capture;
-use crate::kernel::process::{Clone3, getpid};
+use crate::kernel::process::Clone3;
 use crate::kernel::{Errno, Refused};
 use crate::machine::Need;
 use crate::probe::frame::{self, Content};
@@ -90,7 +90,7 @@ fn a_cable(stage: &mut Stage) -> Result<Child> {
          ends veth and seven digits, and moves the other one inside, where it becomes eth0.",
         &[man("veth", 4), man("rtnetlink", 7), man("ip-link", 8)],
     );
-    stage.try_it(on_host(stage, "ip -brief link")?, "the host's end, with its peer's number behind @");
+    stage.try_it(stage.nsenter("-n", "ip -brief link")?, "the host's end, with its peer's number behind @");
     stage.try_it(stage.scene().nsenter(pid, "-n", "ip -brief link"), "the container's end");
     stage.pause("a cable that is plugged in at both ends, and still off")?;
     Ok(container)
@@ -274,10 +274,4 @@ fn unplugged(stage: &mut Stage, container: Child) -> Result<()> {
 /// Whether an interface is among those that were read.
 fn has(interfaces: &Reading, name: &str) -> bool {
     interfaces.text.split([' ', ',']).any(|word| word == name)
-}
-
-/// A command for another terminal that is run in the network of the lesson's host.
-fn on_host(stage: &Stage, command: &str) -> Result<String> {
-    let own = stage.backstage(getpid)?;
-    Ok(stage.scene().nsenter(own, "-n", command))
 }

@@ -122,7 +122,10 @@ impl Kind {
                 add_veth("parent", MAC, &peer)?;
                 add_macvlan("parent", &End { name: "attempt", mac: Mac([2, 0, 0, 0, 0, 3]), inside: None })
             }
-            Kind::Vxlan => add_vxlan("attempt", MAC, 1, Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST),
+            Kind::Vxlan => {
+                let end = End { name: "attempt", mac: MAC, inside: None };
+                add_vxlan(&end, 1, Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST)
+            }
         }
     }
 }
@@ -138,7 +141,7 @@ impl std::fmt::Display for Kind {
     }
 }
 
-/// One end of a veth pair.
+/// An interface that is made for somebody: an end of a veth pair, for example.
 pub struct End<'a> {
     /// Its name.
     pub name: &'a str,
@@ -178,7 +181,7 @@ pub fn add_macvlan(parent: &str, child: &End) -> Result<()> {
 /// `RTM_NEWLINK`: an interface whose frames go to another machine inside of UDP packets, from `local` to `remote`.
 /// They are sent from a single port, which otherwise is chosen for each connection inside.
 /// <https://docs.kernel.org/networking/vxlan.html>
-pub fn add_vxlan(name: &str, mac: Mac, id: u32, local: Ipv4Addr, remote: Ipv4Addr) -> Result<()> {
+pub fn add_vxlan(end: &End, id: u32, local: Ipv4Addr, remote: Ipv4Addr) -> Result<()> {
     let data = vec![
         Attribute::new("IFLA_VXLAN_ID", 1, Number(id)),
         Attribute::new("IFLA_VXLAN_GROUP", 2, Address(remote)),
@@ -186,7 +189,9 @@ pub fn add_vxlan(name: &str, mac: Mac, id: u32, local: Ipv4Addr, remote: Ipv4Add
         Attribute::new("IFLA_VXLAN_PORT_RANGE", 10, Ports(49_152, 49_153)),
         Attribute::new("IFLA_VXLAN_PORT", 15, Port(VXLAN_PORT)),
     ];
-    Request::new_link(name, "vxlan", vec![address(mac)], data).send()
+    let place = end.inside.map(net_ns_pid);
+    let attributes = [address(end.mac)].into_iter().chain(place).collect();
+    Request::new_link(end.name, "vxlan", attributes, data).send()
 }
 
 /// The UDP port of VXLAN, as RFC 7348 has it.

@@ -10,7 +10,7 @@ use nix::sys::socket::{self, AddressFamily, Backlog, MsgFlags, SockFlag, SockTyp
 use nix::sys::time::TimeVal;
 
 use super::record::{call, flag_names, note, quoted};
-use super::{Errno, Result, raw};
+use super::{Errno, Result, fs, raw};
 
 /// `ioctl(SIOCSIFFLAGS)`: bring the loopback interface of this network namespace up.
 /// <https://man7.org/linux/man-pages/man7/netdevice.7.html>
@@ -26,6 +26,15 @@ pub fn loopback_up() -> Result<()> {
     let args = || format!("SIOCSIFFLAGS, {{ifr_name=\"lo\", ifr_flags={}}}", flag_names(&flags));
     note("ioctl", args, started.elapsed(), result.map(drop))
 }
+
+/// Let this network namespace pass on packets that are for others: what makes it a router.
+/// <https://docs.kernel.org/networking/ip-sysctl.html>
+pub fn forward_packets() -> Result<()> {
+    fs::write(IP_FORWARD, "1")
+}
+
+/// Whether it does.
+pub const IP_FORWARD: &str = "/proc/sys/net/ipv4/ip_forward";
 
 /// A port on every address that this network namespace has.
 pub fn everywhere(port: u16) -> SocketAddrV4 {

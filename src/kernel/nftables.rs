@@ -1,11 +1,15 @@
 //! The kernel's packet filter, spoken to as the program `nft` does it: by messages over netlink.
 //! <https://man7.org/linux/man-pages/man7/netlink.7.html>
 
+mod nat;
+
 use nix::sys::socket::SockProtocol;
 
 use super::Result;
 use super::netlink::{self, NLA_F_NESTED, NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST, attribute};
 use super::record::call;
+
+pub use nat::{Protocol, Rule, masquerade, publish, rules};
 
 // The numbers of linux/netfilter/nfnetlink.h and linux/netfilter/nf_tables.h.
 const NFNL_MSG_BATCH_BEGIN: u16 = 16;
@@ -42,14 +46,15 @@ fn batch(table: &str) -> Vec<u8> {
         attribute(5, &NF_DROP.to_be_bytes()),
     ]
     .concat();
-    let wanted = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK;
-    [
-        message(NFNL_MSG_BATCH_BEGIN, NLM_F_REQUEST, NFPROTO_UNSPEC, NFNL_SUBSYS_NFTABLES, &[]),
-        message(NFT_MSG_NEWTABLE, wanted, NFPROTO_IPV4, 0, &new_table),
-        message(NFT_MSG_NEWCHAIN, wanted, NFPROTO_IPV4, 0, &new_chain),
-        message(NFNL_MSG_BATCH_END, NLM_F_REQUEST, NFPROTO_UNSPEC, NFNL_SUBSYS_NFTABLES, &[]),
-    ]
-    .concat()
+    in_batch(&[(NFT_MSG_NEWTABLE, new_table), (NFT_MSG_NEWCHAIN, new_chain)])
+}
+
+/// All of these messages, or none of them.
+fn in_batch(messages: &[(u16, Vec<u8>)]) -> Vec<u8> {
+    const WANTED: u16 = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK;
+    let limit = |kind| message(kind, NLM_F_REQUEST, NFPROTO_UNSPEC, NFNL_SUBSYS_NFTABLES, &[]);
+    let inside = messages.iter().flat_map(|(kind, content)| message(*kind, WANTED, NFPROTO_IPV4, 0, content));
+    [limit(NFNL_MSG_BATCH_BEGIN), inside.collect(), limit(NFNL_MSG_BATCH_END)].concat()
 }
 
 /// A netlink header, that of nfnetlink, and the attributes.

@@ -12,7 +12,7 @@ use crate::kernel::link;
 use crate::kernel::mount::{Flags, bind, mount};
 use crate::kernel::namespace::{Kind, unshare};
 use crate::kernel::seccomp::{Filter, Policy};
-use crate::kernel::{self, Errno, fs, net, process, uts};
+use crate::kernel::{self, Errno, fs, net, nftables, process, uts};
 use crate::probe::programs::find;
 use crate::probe::{around, kernel_image};
 
@@ -43,6 +43,8 @@ pub enum Need {
     Seccomp,
     /// Network interfaces of a kind, made by this user in a network of his own.
     Link(link::Kind),
+    /// To forward packets in a network of one's own, and to translate their addresses.
+    Nat,
     /// A program.
     Program(&'static str),
     /// A kernel to boot a virtual machine with, which this user can read.
@@ -66,6 +68,7 @@ impl fmt::Display for Need {
             Need::RootlessOverlay => f.write_str("overlayfs in a user namespace"),
             Need::Seccomp => f.write_str("seccomp filters"),
             Need::Link(kind) => write!(f, "{kind} interfaces"),
+            Need::Nat => f.write_str("address translation"),
             Need::Program(name) => write!(f, "the program {name}"),
             Need::KernelImage => f.write_str("a kernel image"),
         }
@@ -138,6 +141,13 @@ impl Need {
                 mode.enter()?;
                 unshare(&[Kind::Net])?;
                 kind.attempt()
+            }),
+            Need::Nat => trial::attempt(|| {
+                mode.enter()?;
+                unshare(&[Kind::Net])?;
+                net::forward_packets()?;
+                nftables::masquerade("attempt", "lo")?;
+                nftables::publish("attempt", nftables::Protocol::Udp, 1, net::loopback(1))
             }),
             Need::Devices => trial::attempt(|| {
                 mode.enter()?;

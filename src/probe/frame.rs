@@ -70,6 +70,24 @@ impl Frame {
         Some(Self { destination: mac(bytes, 0)?, source: mac(bytes, 6)?, content, length: bytes.len() })
     }
 
+    /// Between which addresses it goes.
+    pub fn addresses(&self) -> Option<(Ipv4Addr, Ipv4Addr)> {
+        match &self.content {
+            Content::Ipv4 { source, destination, .. } => Some((*source, *destination)),
+            _ => None,
+        }
+    }
+
+    /// Between which ports it goes.
+    pub fn ports(&self) -> Option<(u16, u16)> {
+        match &self.content {
+            Content::Ipv4 {
+                segment: Segment::Udp { from, to, .. } | Segment::Tcp { from, to, .. }, ..
+            } => Some((*from, *to)),
+            _ => None,
+        }
+    }
+
     /// The text in it, and between which addresses it goes.
     pub fn datagram(&self) -> Option<(Ipv4Addr, Ipv4Addr, &str)> {
         match &self.content {
@@ -89,6 +107,16 @@ impl Frame {
             }
             _ => None,
         }
+    }
+
+    /// Whether it asks who has this address.
+    pub fn asks_for(&self, address: Ipv4Addr) -> bool {
+        matches!(self.content, Content::ArpRequest { target, .. } if target == address)
+    }
+
+    /// Whether it is for a group that somebody has joined: so kernels talk among themselves.
+    fn is_multicast(&self) -> bool {
+        self.destination.0[0] & 1 == 1 && !self.is_broadcast()
     }
 
     /// Whether it is for all.
@@ -179,13 +207,13 @@ impl Frame {
     }
 }
 
-/// What has passed, up to the frame that was waited for: ARP and IPv4, each frame once. One that is lost is sent
+/// What has passed, up to the frame that was waited for: ARP and IPv4, without groups, each frame once. One that is lost is sent
 /// again, which depends on how busy the machine is.
 pub fn until(capture: &Capture, is_last: impl Fn(&Frame) -> bool) -> kernel::Result<Vec<Frame>> {
     let mut frames = vec![];
     loop {
         let Some(frame) = Frame::decode(&capture.next_frame()?) else { continue };
-        if matches!(frame.content, Content::Other(_)) {
+        if frame.is_multicast() || matches!(frame.content, Content::Other(_)) {
             continue;
         }
         let last = is_last(&frame);

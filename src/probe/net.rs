@@ -4,8 +4,9 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use super::{Reading, Result, Unreadable, text, unreadable, until};
-use crate::kernel;
 use crate::kernel::link::{Link, learned, links};
+use crate::kernel::nftables::{Rule, rules};
+use crate::kernel::{self, Errno};
 
 /// Whether an interface of the caller's own namespace is `up` or `down`.
 pub fn interface(name: &str) -> Result<Reading> {
@@ -131,4 +132,49 @@ pub fn forwarding(bridge: &str) -> Result<Reading> {
     entries.sort();
     let text = if entries.is_empty() { "(empty)".into() } else { entries.join(", ") };
     Ok(Reading::new(format!("{bridge} forwarding"), format!("RTM_GETNEIGH {bridge}"), text))
+}
+
+/// The address that the caller's hosts file gives to a name.
+/// <https://man7.org/linux/man-pages/man5/hosts.5.html>
+pub fn in_hosts_file(name: &str) -> Result<Reading> {
+    const FILE: &str = "/etc/hosts";
+    let content = match text(Path::new(FILE)) {
+        Err(missing) if missing.errno == Some(Errno::ENOENT) => String::new(),
+        content => content?,
+    };
+    let entry = |line: &str| {
+        let mut words = line.split('#').next()?.split_whitespace();
+        let address = words.next()?;
+        words.any(|word| word == name).then(|| address.to_string())
+    };
+    let found = content.lines().find_map(entry);
+    Ok(Reading::new(name, FILE, found.unwrap_or_else(|| "(no such name)".into())))
+}
+
+/// Whether a port of a bridge passes frames on: `forwarding`, or `disabled`. It does so a moment after there is
+/// somebody at the other end.
+pub fn port_state(port: &str) -> Result<Reading> {
+    let state = || {
+        let state = if link(port)?.forwards { "forwarding" } else { "disabled" };
+        Ok(Reading::new(port, format!("RTM_GETLINK {port}"), state))
+    };
+    until(state, |state| state.text == "forwarding")
+}
+
+/// The bridge that an interface of the caller's own namespace is a port of.
+pub fn bridge_of(port: &str) -> Result<Reading> {
+    let all = all_links()?;
+    let master = all.iter().find(|link| link.name == port).and_then(|link| link.master);
+    let bridge = master.and_then(|index| all.iter().find(|link| link.index == index));
+    let text = bridge.map_or("(none)", |link| &link.name);
+    Ok(Reading::new(port, format!("RTM_GETLINK {port}"), text))
+}
+
+/// The rules of the packet filter in the caller's own namespace: a chain, and the steps of each rule in it.
+pub fn filter_rules() -> Result<Reading> {
+    let rules = rules().map_err(|error| unreadable(Path::new("NFT_MSG_GETRULE"), error.errno))?;
+    let shown = |rule: &Rule| format!("{}: {}", rule.chain, rule.steps.join(" "));
+    let text = rules.iter().map(shown).collect::<Vec<_>>().join("; ");
+    let text = if text.is_empty() { "(empty)".into() } else { text };
+    Ok(Reading::new("rules", "NFT_MSG_GETRULE", text))
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::channel::Channel;
 use super::{Error, Lesson, Result, Stage};
 use crate::error::doing;
-use crate::kernel::process::Sig;
+use crate::kernel::process::{Sig, getpid};
 use crate::kernel::{fs, raw};
 use crate::machine::Mode;
 use crate::trace::{Ledger, RunId, Trace};
@@ -40,6 +40,14 @@ impl Scene {
     pub fn disk_file(&self) -> Result<File> {
         let disk = self.disk.as_ref().ok_or_else(|| Error::Lesson("there is no disk directory".into()))?;
         Ok(fs::open_unnamed(format!("/proc/self/fd/{}", disk.as_raw_fd()))?)
+    }
+}
+
+impl Stage {
+    /// A command line for another terminal that runs `command` in some of the namespaces of this very process.
+    pub fn nsenter(&self, kinds: &str, command: &str) -> Result<String> {
+        let own = self.backstage(getpid)?;
+        Ok(self.scene.nsenter(own, kinds, command))
     }
 }
 

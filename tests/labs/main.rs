@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod bench;
+mod bridge;
 mod cgroup_ns;
 mod cgroup_tree;
 mod chroot;
@@ -25,6 +26,7 @@ mod layers;
 mod life;
 mod memory;
 mod mount;
+mod nat;
 mod network;
 mod one_image;
 mod overlay;
@@ -108,6 +110,8 @@ const ATTEMPTS: &[Attempts] = &[
     pivot_root::ATTEMPTS,
     dev_proc_sys::ATTEMPTS,
     veth::ATTEMPTS,
+    bridge::ATTEMPTS,
+    nat::ATTEMPTS,
     container::ATTEMPTS,
 ];
 

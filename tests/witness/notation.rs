@@ -101,7 +101,13 @@ pub(crate) fn address(text: &str) -> String {
 /// The kinds of the messages to the packet filter in one call. A strace that does not know which protocol a
 /// netlink socket speaks shows their numbers.
 pub(crate) fn messages(text: &str) -> Vec<String> {
-    let text = text.replace("=0xa00 ", "=NFT_MSG_NEWTABLE ").replace("=0xa03 ", "=NFT_MSG_NEWCHAIN ");
+    const NUMBERS: [(&str, &str); 3] = [
+        ("=0xa00 ", "=NFT_MSG_NEWTABLE "),
+        ("=0xa03 ", "=NFT_MSG_NEWCHAIN "),
+        ("=0xa06 ", "=NFT_MSG_NEWRULE "),
+    ];
+    let named = |text: String, (number, name): &(&str, &str)| text.replace(number, name);
+    let text = NUMBERS.iter().fold(text.to_string(), named);
     let words = text.split(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_');
     words.filter(|word| word.starts_with("NFT_MSG_")).map(String::from).collect()
 }

@@ -30,6 +30,10 @@ pub enum Tried {
     Filter,
     /// To set a rule of the packet filter.
     PacketRule,
+    /// To set a rule that translates addresses.
+    Translation,
+    /// To change a setting of the network.
+    NetworkSetting,
     /// To make a network interface: {module} is what the kernel has it from.
     Link,
     /// To attach a loop device.
@@ -214,6 +218,8 @@ impl From<&kernel::Error> for Attempt {
             "seccomp" => Tried::Filter,
             "open" | "ioctl" if has("\"/dev/loop") => Tried::Loop,
             "open" | "write" if has("/io.max\"") || has("/blkio.throttle.") => Tried::Throttle,
+            "sendto" if has("NFT_MSG_NEWRULE") => Tried::Translation,
+            "open" | "write" if has("\"/proc/sys/net/") => Tried::NetworkSetting,
             "sendto" | "socket" if has("NETLINK_NETFILTER") => Tried::PacketRule,
             "sendto" if has("IFLA_INFO_KIND") => Tried::Link,
             _ => Tried::OtherCall,

@@ -11,8 +11,21 @@ use super::{Tried, Tried::*};
 use crate::kernel::Errno::{self, *};
 
 /// System calls, whatever they are for.
-const CALLS: &[Tried] =
-    &[UserNamespace, Namespace, Process, Proc, Overlay, Mount, Filter, PacketRule, Link, Throttle, OtherCall];
+const CALLS: &[Tried] = &[
+    UserNamespace,
+    Namespace,
+    Process,
+    Proc,
+    Overlay,
+    Mount,
+    Filter,
+    PacketRule,
+    Translation,
+    NetworkSetting,
+    Link,
+    Throttle,
+    OtherCall,
+];
 const NAMESPACES: &[Tried] = &[UserNamespace, Namespace];
 const MOUNTS: &[Tried] = &[Proc, Overlay, Mount];
 const DENIED: &[Errno] = &[EPERM, EACCES];
@@ -159,6 +172,14 @@ pub const TABLE: &[Row] = &[
     tried(&[PacketRule]).errno(&[EPROTONOSUPPORT, EOPNOTSUPP, EINVAL, ENOENT]).says(
         "this kernel, {release}, has no nf_tables, or the module is not loaded ({call}: {errno})",
         "sudo modprobe nf_tables",
+    ),
+    tried(&[Translation]).errno(&[EPROTONOSUPPORT, EOPNOTSUPP, EINVAL, ENOENT]).says(
+        "this kernel, {release}, translates no addresses, or the modules for it are not loaded ({call}: {errno})",
+        "sudo modprobe -a nf_tables nft_chain_nat nft_masq nft_nat",
+    ),
+    tried(&[NetworkSetting]).errno(&[EROFS]).says(
+        "/proc/sys is mounted read-only, as containers have it: {call}({args}): {errno}",
+        OUTSIDE,
     ),
     tried(&[Link]).errno(&[EOPNOTSUPP, ENODEV, ENOENT]).facts(&[NoModules]).says(
         "{module} interfaces are a module, and /lib/modules has none for this kernel, {release} ({call}: {errno})",

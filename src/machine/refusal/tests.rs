@@ -26,6 +26,8 @@ fn samples(errno: Errno) -> Vec<Attempt> {
         call("mount", "\"tmpfs\", \"/tmp\", \"tmpfs\", 0, NULL"),
         call("seccomp", "SECCOMP_SET_MODE_FILTER, 0, len=9"),
         call("sendto", "NETLINK_NETFILTER, NFT_MSG_NEWTABLE"),
+        call("sendto", "NETLINK_NETFILTER, NFT_MSG_NEWRULE"),
+        call("write", "\"/proc/sys/net/ipv4/ip_forward\", \"1\""),
         call("sendto", "NETLINK_ROUTE, RTM_NEWLINK, IFLA_INFO_KIND=\"veth\""),
         call("open", "\"/dev/loop-control\""),
         call("write", "\"/sys/fs/cgroup/glassbox/io.max\", \"7:0 wbps=1\""),
