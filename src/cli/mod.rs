@@ -111,6 +111,12 @@ enum Command {
     /// Show how much containers use
     #[command(after_help = container::stats::EXAMPLES)]
     Stats(container::stats::Args),
+    /// Show what a container has changed in the files of its image
+    #[command(after_help = container::diff::EXAMPLES)]
+    Diff(container::diff::Args),
+    /// Make an image of what a container has changed
+    #[command(after_help = container::diff::COMMIT_EXAMPLES)]
+    Commit(container::diff::CommitArgs),
     /// Build an image of a Dockerfile
     #[command(after_help = image::build::EXAMPLES)]
     Build(image::build::Args),
@@ -184,6 +190,8 @@ pub fn main() -> ExitCode {
         Some(Command::Pause(args)) => container::signal::pause(&args),
         Some(Command::Unpause(args)) => container::signal::unpause(&args),
         Some(Command::Stats(args)) => container::stats::run(&args),
+        Some(Command::Diff(args)) => container::diff::diff(&args),
+        Some(Command::Commit(args)) => container::diff::commit(&args),
         Some(Command::Build(args)) => image::build::run(&args),
         Some(Command::Load(args)) => image::load::run(&args),
         Some(Command::Images(args)) => image::list::run(&args),

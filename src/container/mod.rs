@@ -24,6 +24,7 @@ pub mod root;
 pub mod run;
 pub mod spec;
 pub mod start;
+pub mod storage;
 pub mod supervise;
 pub mod usage;
 

@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod changes;
 mod detached;
 mod exec;
 mod host;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     trials.extend(inside::trials());
     trials.extend(detached::trials());
     trials.extend(exec::trials());
+    trials.extend(changes::trials());
     trials.extend(terminal::trials());
     common::run(trials)
 }

@@ -19,6 +19,7 @@ use crate::container::{Container, Records};
 use crate::image::store::InUse;
 use crate::image::{self, LeftOut, Store};
 
+pub(super) use import::changed;
 use time::{ago, rfc3339};
 
 /// The same commands as docker has them below `image`.
