@@ -110,7 +110,7 @@ fn at_every_step(command: fn(&Bench) -> Vec<String>, before: fn(&Bench)) {
 }
 
 /// Whether it was killed; it was not, if it has fewer such steps.
-fn killed(bench: &Bench, arguments: &[String], step: &str, number: u32) -> bool {
+pub(crate) fn killed(bench: &Bench, arguments: &[String], step: &str, number: u32) -> bool {
     let inject = format!("inject={step}:signal=SIGKILL:when={number}");
     let trace = format!("trace={step}");
     let mut command = bench.home.command("strace");

@@ -8,6 +8,7 @@ mod common;
 mod archive;
 mod bench;
 mod build;
+mod build_others;
 mod commands;
 mod committed;
 mod crash;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     trials.extend(round::trials());
     trials.extend(committed::trials());
     trials.extend(build::trials());
+    trials.extend(build_others::trials());
     trials.extend(together::trials());
     trials.extend(crash::trials());
     common::run(trials)
