@@ -12,6 +12,7 @@ mod build_others;
 mod commands;
 mod committed;
 mod crash;
+mod docker;
 mod foreign;
 mod hostile;
 mod owners;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     trials.extend(committed::trials());
     trials.extend(build::trials());
     trials.extend(build_others::trials());
+    trials.extend(docker::trials());
     trials.extend(together::trials());
     trials.extend(crash::trials());
     common::run(trials)
