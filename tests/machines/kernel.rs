@@ -9,7 +9,27 @@ use super::processor;
 
 /// What the initramfs loads and what lessons use; a module that is built in, or that a kernel does not have, is
 /// left out.
-const MODULES: [&str; 6] = ["virtio_pci", "virtio_blk", "ext4", "overlay", "nf_tables", "loop"];
+const MODULES: [&str; 19] = [
+    "virtio_pci",
+    "virtio_blk",
+    "ext4",
+    "overlay",
+    "loop",
+    "btrfs",
+    "veth",
+    "bridge",
+    "macvlan",
+    "vxlan",
+    "dummy",
+    "af_packet",
+    "nf_tables",
+    "nft_chain_nat",
+    "nft_ct",
+    "nft_nat",
+    "nft_masq",
+    "nft_redir",
+    "nft_reject_inet",
+];
 
 /// Makes the kernel and the initramfs from the unpacked packages.
 const PACK: &str = include_str!("pack-kernel.sh");

@@ -11,7 +11,7 @@ const SUITE: &str = "trixie";
 
 /// systemd with logins, what labs are done with, AppArmor, and somebody else's container runtime.
 const PACKAGES: &str = "systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,login,util-linux,procps,kmod,\
-                        iproute2,hostname,apparmor,crun,e2fsprogs";
+                        iproute2,hostname,apparmor,crun,e2fsprogs,btrfs-progs,nftables";
 
 /// Puts the finished tree into the disk image; `/proc` and the like are mounted in the tree at that moment, and a
 /// bind mount leaves them out.
