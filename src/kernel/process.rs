@@ -243,6 +243,20 @@ pub fn exec_sealed(program: &File, argv: &[OsString], env: &[(OsString, OsString
     )
 }
 
+/// `setrlimit(2)` with `RLIMIT_NOFILE`: let this process have so many files open, unless it may already.
+/// <https://man7.org/linux/man-pages/man2/getrlimit.2.html>
+pub fn raise_open_files(count: u64) -> Result<()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let before = getrlimit(Resource::Nofile);
+    if before.current.is_none_or(|now| now >= count) {
+        return Ok(());
+    }
+    let maximum = before.maximum.map(|most| most.max(count));
+    let raised = Rlimit { current: Some(count), maximum };
+    let args = || format!("RLIMIT_NOFILE, {count}");
+    call("setrlimit", args, || setrlimit(Resource::Nofile, raised).map_err(super::error::errno))
+}
+
 /// `setsid(2)`: begin a session of one's own, without a terminal.
 /// <https://man7.org/linux/man-pages/man2/setsid.2.html>
 pub fn setsid() -> Result<Pid> {

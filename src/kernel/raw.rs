@@ -237,6 +237,37 @@ pub(crate) fn close_range_on_exec(first: u32) -> nix::Result<()> {
     Errno::result(result).map(drop)
 }
 
+/// `close_range(2)`: close every descriptor from `first` on. For a process that uses none of them any more, and that
+/// ends without closing them again.
+/// <https://man7.org/linux/man-pages/man2/close_range.2.html>
+pub(crate) fn close_range(first: u32) -> nix::Result<()> {
+    // SAFETY: no memory is touched, and the caller lets go of everything that thinks it owns one of them.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+    Errno::result(result).map(drop)
+}
+
+/// `madvise(MADV_DONTNEED)` of the program's code: a process that will mostly sleep needs none of it in memory, and the
+/// kernel brings back what it does need.
+/// <https://man7.org/linux/man-pages/man2/madvise.2.html>
+pub(crate) fn forget_code() {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    for line in maps.lines() {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [range, permissions, offset, _, _, path] = fields.as_slice() else { continue };
+        // Where a file begins there are its headers; what the loader has written into stands further on.
+        let is_clean =
+            *permissions == "r-xp" || (*permissions == "r--p" && offset.bytes().all(|sign| sign == b'0'));
+        let ends = range.split_once('-').and_then(|(from, to)| {
+            Some((usize::from_str_radix(from, 16).ok()?, usize::from_str_radix(to, 16).ok()?))
+        });
+        if let (true, true, Some((from, to))) = (is_clean, path.starts_with('/'), ends) {
+            // SAFETY: these pages are those of a file, mapped privately and never written to: they are read again
+            // from that file, with the same content, when they are used again.
+            unsafe { libc::madvise(from as *mut c_void, to - from, libc::MADV_DONTNEED) };
+        }
+    }
+}
+
 /// `ioctl(TIOCSCTTY)`: make a terminal the controlling one of this session, which must have none.
 /// <https://man7.org/linux/man-pages/man2/ioctl_tty.2.html>
 pub(crate) fn set_controlling_terminal(terminal: BorrowedFd) -> nix::Result<()> {

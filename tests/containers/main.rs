@@ -6,6 +6,7 @@
 mod common;
 
 mod changes;
+mod crash;
 mod detached;
 mod exec;
 mod host;
@@ -14,7 +15,10 @@ mod run;
 #[path = "../terminal/screen.rs"]
 #[allow(dead_code, reason = "the tests of lessons use the rest")]
 mod screen;
+mod scripts;
+mod several;
 mod terminal;
+mod together;
 
 use std::process::ExitCode;
 
@@ -25,5 +29,9 @@ fn main() -> ExitCode {
     trials.extend(exec::trials());
     trials.extend(changes::trials());
     trials.extend(terminal::trials());
+    trials.extend(several::trials());
+    trials.extend(together::trials());
+    trials.extend(scripts::trials());
+    trials.extend(crash::trials());
     common::run(trials)
 }

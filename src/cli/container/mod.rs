@@ -1,6 +1,7 @@
 //! The commands for containers, with docker's words.
 
 pub(super) mod create;
+mod detached;
 pub(super) mod diff;
 pub(super) mod exec;
 pub(super) mod inspect;

@@ -29,8 +29,8 @@ pub(in crate::cli) struct Args {
 pub(in crate::cli) fn run(args: &Args) -> Outcome {
     let records = records()?;
     let (mut code, mut found) = (ExitCode::SUCCESS, vec![]);
-    for given in &args.containers {
-        match records.find(given) {
+    for (given, container) in args.containers.iter().zip(records.find_all(&args.containers)) {
+        match container {
             Ok(container) => found.push((given, container)),
             // The others are removed all the same.
             Err(error) => code = Problem::from(error).tell(),

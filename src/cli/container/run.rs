@@ -1,28 +1,27 @@
 //! `glassbox run`: a container is made of an image, and a program run in it.
 
-use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use super::create::Flags;
+use super::detached::{self, Several};
 use super::streams::{self, Wiring};
 use super::{Outcome, coded, order, ours, records};
 use crate::cli::image::store;
 use crate::cli::problem::Problem;
-use crate::container::error::Error;
+use crate::container::own_program;
 use crate::container::run::{Ground, Order};
 use crate::container::start::Dark;
 use crate::container::supervise::Supervisor;
 use crate::image::Store;
-use crate::kernel::process::{setsid, wait4};
-use crate::kernel::talk::pipe2;
-use crate::kernel::{fs, raw};
+use crate::kernel::fs;
 
 pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
   glassbox run --rm -it tiny sh                      a shell, and nothing is left of it
   glassbox run -m 64m --cpus 0.5 --pids-limit 64 tiny sh -c 'ls /'
   glassbox run -d --name web -v $PWD:/srv:ro tiny sleep 1000
+  glassbox run --rm --replicas 100 tiny sleep 1000   a hundred of them
   glassbox run -e LANG=C -w /tmp -u 1000:1000 tiny env
 
 Exit codes: that of the program; 125 the container could not be made, 126 the
@@ -44,6 +43,9 @@ pub(in crate::cli) struct Args {
     /// Remove it when it has ended
     #[arg(long)]
     rm: bool,
+    /// Make so many of them, and wait for none
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    replicas: Option<u32>,
     /// Print help
     #[arg(long, action = clap::ArgAction::Help)]
     help: Option<bool>,
@@ -59,6 +61,10 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
         let hint = "leave -t away: then the program reads what is piped into it";
         return Err(ours(Problem::usage("standard input is no terminal, and -it wants one", hint)));
     }
+    if args.flags.init {
+        // It is process 1 of the container, where others can look for its program.
+        own_program::seal().map_err(coded)?;
+    }
     // What is made here is for the container's users, too.
     fs::umask(0o022).map_err(|error| coded(error.into()))?;
     let records = records().map_err(ours)?;
@@ -70,10 +76,14 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
         name: args.flags.name.clone().unwrap_or_default(),
         image: args.image.clone(),
         auto_remove: args.rm,
-        detached: args.detach,
+        detached: args.detach || args.replicas.is_some(),
     };
     let ground = Ground::of(&records, &image).map_err(coded)?;
-    if args.detach { detached(args, &ground, store, &order) } else { in_front(args, &ground, store, &order) }
+    if !order.detached {
+        return in_front(args, &ground, store, &order);
+    }
+    let count = args.replicas.map_or(1, |count| count as usize);
+    detached::run(&Several { order: &order, count, interactive: args.interactive }, &ground, store)
 }
 
 /// This process looks after it, and ends with it.
@@ -92,55 +102,4 @@ fn in_front(args: &Args, ground: &Ground, store: Store, order: &Order) -> Outcom
     let ended = supervisor.look_after().map_err(coded)?;
     drop((attached, kept));
     Ok(ExitCode::from(ended.shell_status() as u8))
-}
-
-/// A process of its own looks after it; this one ends when it knows that the container runs.
-fn detached(args: &Args, ground: &Ground, store: Store, order: &Order) -> Outcome {
-    let (mut hear, tell) = pipe2().map_err(|error| coded(error.into()))?;
-    let Some(supervisor) = raw::fork().map_err(|errno| ours(Problem::system("cannot fork", errno)))? else {
-        drop(hear);
-        let done = supervise(args, ground, store, order, tell);
-        raw::exit_now(done.map_or_else(|problem| problem.code().into(), |()| 0))
-    };
-    drop(tell);
-    let mut number = String::new();
-    hear.read_to_string(&mut number)?;
-    if number.is_empty() {
-        // It has said why.
-        let (_, ended) = wait4(Some(supervisor)).map_err(|error| coded(error.into()))?;
-        return Ok(ExitCode::from(ended.shell_status() as u8));
-    }
-    writeln!(io::stdout(), "{number}")?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn supervise(
-    args: &Args,
-    ground: &Ground,
-    store: Store,
-    order: &Order,
-    mut tell: File,
-) -> Result<(), Problem> {
-    let begin = || -> Result<_, Problem> {
-        setsid().map_err(Error::from)?;
-        let mut supervisor = Supervisor::begin()?;
-        let (record, group) = ground.record(order)?;
-        drop(store);
-        let (id, logs) = (record.id.clone(), record.records().logs(&record.id));
-        let (streams, wiring) = Wiring::detached(args.interactive, args.tty, &logs)?;
-        let launched = ground.launch(record, group, streams, &mut Dark).map_err(coded)?;
-        let kept = wiring.connect(&mut supervisor);
-        if let Some(master) = supervisor.take(launched).map_err(coded)? {
-            streams::log(&mut supervisor, master, &logs)?;
-        }
-        Ok((supervisor, kept, id))
-    };
-    let (supervisor, _kept, id) = begin().inspect_err(|problem| {
-        problem.tell();
-    })?;
-    // Whoever asked may be gone.
-    let _ = tell.write_all(id.as_ref().as_bytes());
-    drop(tell);
-    streams::let_go()?;
-    Ok(supervisor.look_after().map(drop)?)
 }

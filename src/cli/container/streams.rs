@@ -126,9 +126,11 @@ pub(super) fn log(supervisor: &mut Supervisor, master: OwnedFd, logs: &Path) -> 
     Ok(())
 }
 
-/// Nobody's standard input, output and error any more: whoever waits for the end of a pipe need not wait for us.
+/// Nobody's standard input, output and error any more, and in nobody's directory: whoever waits for the end of a pipe
+/// need not wait for us.
 pub(super) fn let_go() -> Result<(), Problem> {
     let null = null()?;
+    std::env::set_current_dir("/").map_err(system)?;
     let all = || {
         nix::unistd::dup2_stdin(&null)?;
         nix::unistd::dup2_stdout(&null)?;

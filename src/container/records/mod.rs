@@ -18,6 +18,7 @@
 //! A file, a directory and the kernel's own work directory are a block each: 16 KiB for a container that has written
 //! nothing.
 
+mod find;
 mod id;
 mod journal;
 mod remove;
@@ -275,39 +276,6 @@ impl Records {
         Ok(entries.flatten().filter_map(|entry| Id::parse(entry.file_name().to_str()?)).collect())
     }
 
-    /// The container that a name, a number or the beginning of one means.
-    pub fn find(&self, given: &str) -> Result<Container> {
-        let unknown = || Error::Unknown(given.into());
-        let id = match Id::parse(given).filter(|id| self.dir(id).exists()) {
-            Some(id) => id,
-            None => self.named(given)?.map_or_else(|| self.numbered(given), Ok)?,
-        };
-        self.settled(&id)?.ok_or_else(unknown)
-    }
-
-    fn named(&self, name: &str) -> Result<Option<Id>> {
-        if id::check_name(name).is_err() {
-            return Ok(None);
-        }
-        match fs::read_link(self.name(name)) {
-            Ok(beginning) => match self.numbered(&beginning.to_string_lossy()) {
-                Err(Error::Unknown(_)) => Ok(None),
-                found => found.map(Some),
-            },
-            Err(_) => Ok(None),
-        }
-    }
-
-    fn numbered(&self, beginning: &str) -> Result<Id> {
-        let mut found = self.ids()?;
-        found.retain(|id| !beginning.is_empty() && id.as_ref().starts_with(beginning));
-        match found.as_slice() {
-            [] => Err(Error::Unknown(beginning.into())),
-            [id] => Ok(id.clone()),
-            several => Err(Error::Ambiguous { given: beginning.into(), count: several.len() }),
-        }
-    }
-
     /// Write down something that the caller does, who is not in charge of the container.
     pub fn happened(&self, id: &Id, entry: &Entry) -> Result<()> {
         journal::add(&journal::resume(&self.journal(id))?, entry)
@@ -372,7 +340,7 @@ impl Record {
         let names = self.records.state.join("names");
         let lock = doing(format!("cannot read {}", names.display()), File::open(&names))?;
         flock(&lock, Lock::Alone)?;
-        let holder = self.records.named(&self.created.name)?;
+        let holder = self.records.named(&mut None, &self.created.name)?;
         let holder = holder.map(|id| self.records.settled(&id)).transpose()?.flatten();
         match holder {
             Some(holder) => {

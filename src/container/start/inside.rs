@@ -6,7 +6,7 @@ use super::gate::Gate;
 use super::luggage::Luggage;
 use super::walls::{Part, Walls};
 use super::{
-    Confinement, Plan, Streams, die_with_maker, etc, identity, place, program, rootfs, session, volumes,
+    Confinement, Plan, Streams, die_with_maker, etc, identity, init, place, program, rootfs, session, volumes,
 };
 use crate::container::error::Result;
 use crate::container::spec::{Network, Process};
@@ -71,7 +71,7 @@ pub fn become_program(
     part(walls, Part::Filter, || {
         Ok(confinement.filter.as_ref().map_or(Ok(()), |filter| filter.install())?)
     })?;
-    Err(program::exec(process, &who))
+    if init::is_wanted(process) { init::begin(process, &who) } else { Err(program::exec(process, &who)) }
 }
 
 fn part(walls: &mut dyn Walls, part: Part, work: impl FnOnce() -> Result<()>) -> Result<()> {

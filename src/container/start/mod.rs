@@ -11,6 +11,7 @@
 mod etc;
 pub mod gate;
 mod identity;
+mod init;
 pub mod init_layer;
 pub mod inside;
 mod luggage;
