@@ -31,7 +31,8 @@ impl Luggage {
     /// To be called in the container's own mount namespace.
     pub(super) fn pack(plan: &Plan) -> Result<Self> {
         let mut luggage = Self::default();
-        if plan.has_own_users() {
+        // In a user namespace, whoever has made it.
+        if plan.users.is_rootless() {
             for (name, ..) in DEVICES {
                 luggage.devices.push((name, open_tree(Path::new("/dev").join(name), false)?));
             }
