@@ -5,6 +5,7 @@
 use crate::stage::Lesson;
 
 mod bridge;
+mod build;
 #[path = "cgroup-ns/mod.rs"]
 mod cgroup_ns;
 #[path = "cgroup-tree/mod.rs"]
@@ -90,6 +91,7 @@ pub const PARTS: &[Part] = &[
             &one_image::LESSON,
             &commit::LESSON,
             &storage_drivers::LESSON,
+            &build::LESSON,
         ],
     },
     Part {

@@ -59,7 +59,7 @@ fn check_transcript(lesson: &Lesson) {
     }
     assert!(
         events.iter().any(is_failure),
-        "{id}: no deliberate failure: a refused call, or a killed process"
+        "{id}: no deliberate failure: a refused call, a killed process, or a program that fails"
     );
     for event in &events {
         let choices = event["choices"].as_array().cloned().unwrap_or_default();
@@ -77,10 +77,11 @@ fn check_transcript(lesson: &Lesson) {
 
 /// Something that goes wrong on purpose.
 fn is_failure(event: &Value) -> bool {
-    let killed = || event["seen"].as_str().is_some_and(|seen| seen.contains("SIGKILL"));
+    let ended = |seen: &str| seen.starts_with("exited with ") && seen != "exited with 0";
+    let failed = || event["seen"].as_str().is_some_and(|seen| seen.contains("SIGKILL") || ended(seen));
     match event["event"].as_str() {
         Some("call") => event["errno"].is_string(),
-        Some("check") => killed(),
+        Some("check") => failed(),
         kind => kind == Some("skip"),
     }
 }

@@ -7,6 +7,7 @@
 
 mod bench;
 mod bridge;
+mod build;
 mod cgroup_ns;
 mod cgroup_tree;
 mod chroot;
@@ -106,6 +107,7 @@ const ATTEMPTS: &[Attempts] = &[
     one_image::ATTEMPTS,
     commit::ATTEMPTS,
     storage_drivers::ATTEMPTS,
+    build::ATTEMPTS,
     chroot::ATTEMPTS,
     pivot_root::ATTEMPTS,
     dev_proc_sys::ATTEMPTS,

@@ -1,0 +1,30 @@
+//! Our own program, as anybody runs it: a lesson is about what it does.
+
+use std::time::Duration;
+
+use super::{Program, Result, Stage};
+use crate::kernel::process::{Clone3, Ended};
+
+/// How a command of ours ended, and what it wrote.
+pub struct Ran {
+    /// How it ended.
+    pub ended: Ended,
+    /// All that it wrote, on both outputs.
+    pub text: String,
+}
+
+impl Stage {
+    /// Run `glassbox` with these arguments, and wait for its end. `home` is a directory of the lesson, where it keeps
+    /// images and containers: nobody else's are seen.
+    pub fn glassbox(&self, home: &str, args: &[&str]) -> Result<Ran> {
+        /// An image is unpacked in less, on every machine; for more nobody wants to wait.
+        const PATIENCE: Duration = Duration::from_secs(300);
+        let mut pipes = Program::pipes()?;
+        let argv: Vec<&str> = ["glassbox"].iter().chain(args).copied().collect();
+        let state = format!("XDG_STATE_HOME=/tmp/{home}");
+        let env = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", &state];
+        let child = self.child("glassbox", Clone3::new(), |_| pipes.execve("/proc/self/exe", &argv, &env))?;
+        let text = pipes.read_to_end(PATIENCE)?;
+        Ok(Ran { ended: child.wait()?, text: text.trim_end().into() })
+    }
+}
