@@ -6,8 +6,8 @@ use super::error::Result;
 use super::limits;
 use super::records::{Created, Entry, Id, Record, Records, now};
 use super::spec::Spec;
-use super::start::rootfs::Overlay;
-use super::start::{Plan, Root, Started, Streams, Walls, init_layer, start};
+use super::start::{Plan, Root, Started, Streams, Walls, start};
+use super::storage::{self, Place, Storage};
 use crate::image::{Image, Users};
 use crate::kernel::cgroup::{Group, Hierarchies};
 use crate::kernel::process::{Sig, kill};
@@ -50,8 +50,7 @@ pub struct Launched {
 impl<'a> Ground<'a> {
     /// For containers of an image.
     pub fn of(records: &'a Records, image: &'a Image) -> Result<Self> {
-        let mut lower = vec![init_layer::provide(records.state())?];
-        lower.extend(image.layers.iter().rev().map(|layer| layer.path.clone()));
+        let lower = storage::lower(records, image)?;
         Ok(Self { records, image, hierarchies: limits::hierarchies()?, lower })
     }
 
@@ -105,7 +104,7 @@ impl<'a> Ground<'a> {
             limits::make(group, &spec.limits)?;
         }
         let hostname = if spec.hostname.is_empty() { record.id.short() } else { &spec.hostname };
-        let root = self.root(&record.id, record.created.auto_remove);
+        let root = self.root(&record.id, spec.storage, record.created.auto_remove)?;
         let plan = Plan::new(spec, hostname, root, self.users(), streams)?;
         let plan = plan.in_group(group, self.hierarchies.layout());
         let started = start(&plan, walls)?;
@@ -117,15 +116,17 @@ impl<'a> Ground<'a> {
         Ok(started)
     }
 
-    /// The layers of a container, with its own on top.
-    pub fn root(&self, id: &Id, volatile: bool) -> Root {
-        Root::Overlay(Overlay {
-            lower: self.lower.clone(),
-            upper: self.records.upper(id),
+    /// The files of a container, made as its driver has it.
+    pub fn root(&self, id: &Id, storage: Storage, volatile: bool) -> Result<Root> {
+        storage.driver().prepare(&Place {
+            users: self.users(),
+            state: self.records.state(),
+            layers: &self.image.layers,
+            lower: &self.lower,
+            dir: self.records.upper(id),
             work: self.records.work(id),
             merged: self.records.merged(),
             volatile,
-            user_attributes: self.users().is_rootless(),
         })
     }
 

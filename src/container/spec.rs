@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Result};
 use super::profile;
+use super::storage::Storage;
 use crate::kernel::capability::{self, Set};
 use crate::kernel::seccomp::Filter;
 
@@ -24,6 +25,8 @@ pub struct Spec {
     pub limits: Limits,
     /// What is mounted into it, in order.
     pub mounts: Vec<Mount>,
+    /// What keeps its files.
+    pub storage: Storage,
     /// Whether its root file system is read-only.
     pub read_only: bool,
     /// What holds it.

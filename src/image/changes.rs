@@ -8,12 +8,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, statat};
+use rustix::fs::{AtFlags, FileType, Stat, statat};
 use serde::{Deserialize, Serialize};
 
 use super::error::{Result, doing};
 use super::marks::{Marks, is_whiteout, names, open, reading};
-use super::merged::Directory;
+use super::merged::{Directory, Found};
 use super::{Layer, Users};
 use crate::kernel::at::OFlags;
 
@@ -75,6 +75,68 @@ pub fn of_upper(
         changes.directory(upper.as_fd(), Some(&lower), Path::new(""))?;
         Ok(changes.found)
     })
+}
+
+/// How a directory differs from what is seen of layers, the uppermost first, in the order of names.
+pub fn of_copy(
+    users: &Users,
+    dir: &Path,
+    layers: &[PathBuf],
+    without: &BTreeSet<PathBuf>,
+) -> Result<Vec<Change>> {
+    users.ask(|_| between(&Directory::root([dir])?, &Directory::root(layers)?, without))
+}
+
+pub(super) fn between(new: &Directory, old: &Directory, without: &BTreeSet<PathBuf>) -> Result<Vec<Change>> {
+    let mut found = vec![];
+    compare_all(new, Some(old), Path::new(""), without, &mut found)?;
+    Ok(found)
+}
+
+fn compare_all(
+    new: &Directory,
+    old: Option<&Directory>,
+    path: &Path,
+    without: &BTreeSet<PathBuf>,
+    found: &mut Vec<Change>,
+) -> Result<()> {
+    let before = old.map_or(Ok(BTreeSet::new()), Directory::names)?;
+    for name in &new.names()? | &before {
+        let path = path.join(&name);
+        if without.contains(&path) {
+            continue;
+        }
+        let was = old.map_or(Ok(None), |old| old.look(&name))?;
+        let Some(is) = new.look(&name)? else {
+            found.extend(was.map(|_| Change::new(What::Deleted, &path)));
+            continue;
+        };
+        let what = match &was {
+            None => Some(What::Added),
+            Some(was) => differs(&is, was).then_some(What::Changed),
+        };
+        let at = found.len();
+        if let Some(directory) = &is.directory {
+            let old = was.as_ref().and_then(|was| was.directory.as_ref());
+            compare_all(directory, old, &path, without, found)?;
+        }
+        // A directory in which something changed has changed itself.
+        let what = what.or_else(|| (found.len() > at).then_some(What::Changed));
+        if let Some(what) = what {
+            found.insert(at, Change::new(what, &path));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file is not as it was. Like docker this believes sizes and times, and reads no content.
+fn differs(is: &Found, was: &Found) -> bool {
+    let (one, other) = (&is.stat, &was.stat);
+    let owners = |stat: &Stat| (stat.st_mode, stat.st_uid, stat.st_gid, stat.st_rdev);
+    let content = |stat: &Stat| (stat.st_size, stat.st_mtime);
+    // What was copied has whole seconds.
+    let is_later = one.st_mtime_nsec != 0 && one.st_mtime_nsec != other.st_mtime_nsec;
+    owners(one) != owners(other) || is.directory.is_none() && (content(one) != content(other) || is_later)
 }
 
 struct Changes<'a> {

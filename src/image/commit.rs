@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::draft::{Draft, pack_upper};
+use super::draft::{Draft, write_layer};
 use super::error::Result;
 use super::store::{Arrival, Image, Store};
-use super::{Execution, History, Reference};
+use super::{Execution, History, Reference, flat, pack};
 
 /// What the new image is, besides its files.
 #[derive(Debug, Default)]
@@ -25,18 +25,35 @@ pub struct About {
     pub created_by: Option<String>,
 }
 
-/// Make an image of another one and what the upper directory of a container of it has. Paths `without` are not the
-/// container's own work. Nobody may write to the directory meanwhile.
-pub fn upper(
+/// Where the files of a container are.
+#[derive(Debug, Clone, Copy)]
+pub enum Files<'a> {
+    /// What it has changed is in an upper directory.
+    Upper(&'a Path),
+    /// All of them are in a directory, which began with what is seen of layers.
+    Copy {
+        /// The directory.
+        dir: &'a Path,
+        /// The layers, the uppermost first.
+        layers: &'a [PathBuf],
+    },
+}
+
+/// Make an image of another one and what a container of it has changed. Paths `without` are not the container's own
+/// work. Nobody may write to its files meanwhile.
+pub fn files(
     store: &Store,
     base: &Image,
-    upper: &Path,
+    files: Files,
     without: &BTreeSet<PathBuf>,
     about: About,
 ) -> Result<Image> {
     let work = store.work()?;
     let mut arrival = Arrival::new(store, &work);
-    let blob = pack_upper(store, &work, &mut arrival, upper, without)?;
+    let blob = write_layer(store, &work, &mut arrival, |target| match files {
+        Files::Upper(upper) => pack::directory(upper, pack::Owners::Kept, without, target),
+        Files::Copy { dir, layers } => flat::difference(dir, layers, without, target),
+    })?;
     let About { name, execution, created, author, comment, created_by } = about;
     let mut draft = Draft::of(base);
     let history = History { created, created_by, author: author.clone(), comment, empty_layer: false };

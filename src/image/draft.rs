@@ -1,15 +1,13 @@
 //! An image in the making: layers are put on top, and what is said of them goes into its configuration.
 
-use std::collections::BTreeSet;
 use std::fs::File;
-use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::io::BufWriter;
 
 use super::digest::{Digest, Hash};
 use super::error::{Result, doing};
 use super::manifest::{self, CONFIG, Descriptor, LAYER, MANIFEST, Manifest};
 use super::store::{Arrival, Image, Store, Work};
-use super::{Config, History, RootFs, load, pack};
+use super::{Config, History, RootFs, load};
 use crate::kernel::arch;
 
 /// What an image is going to be.
@@ -53,31 +51,22 @@ impl Draft {
     }
 }
 
-/// Make a layer of what `upper` has, without these paths, and let it arrive. Its archive.
-pub(super) fn pack_upper(
+/// Where an archive is written to.
+pub(super) type Target = Hash<BufWriter<File>>;
+
+/// Let a layer be written where the layers' users are, and let it arrive. Its archive.
+pub(super) fn write_layer(
     store: &Store,
     work: &Work,
     arrival: &mut Arrival,
-    upper: &Path,
-    without: &BTreeSet<PathBuf>,
+    write: impl FnOnce(Target) -> Result<Target>,
 ) -> Result<Descriptor> {
     let file = work.file("layer")?;
-    let packed: (Digest, u64) = store.users().ask(|_| {
-        let upper = doing(format!("cannot read {}", upper.display()), File::open(upper))?;
-        let target = Hash::new(std::io::BufWriter::new(file));
-        let layer = pack::layer(upper.as_fd(), pack::Owners::Kept, without, target)?;
+    let (digest, size): (Digest, u64) = store.users().ask(|_| {
+        let layer = write(Hash::new(BufWriter::new(file)))?;
         let size = layer.count();
         Ok((layer.digest(), size))
     })?;
-    arrive(work, arrival, packed)
-}
-
-/// Let the archive `layer` of the work directory arrive, of this digest and size.
-pub(super) fn arrive(
-    work: &Work,
-    arrival: &mut Arrival,
-    (digest, size): (Digest, u64),
-) -> Result<Descriptor> {
     let path = work.path("layer");
     if !arrival.has_layer(&digest) {
         let archive = doing("cannot read the layer", File::open(&path))?;

@@ -7,15 +7,15 @@ use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
-use rustix::fs::{AtFlags, FileType, Stat, readlinkat, statat};
+use rustix::fs::{AtFlags, FileType, Stat, major, minor, readlinkat, statat};
 
 use super::error::{Error, Result, doing};
 use super::marks::{Marks, is_whiteout, names, open, reading};
-use super::tar::Attribute;
+use super::tar::{Attribute, Entry, Kind};
 use crate::kernel::at::OFlags;
 
 /// The most links on the way of one path, as the kernel has it: `MAXSYMLINKS`.
@@ -236,4 +236,38 @@ impl Found {
             _ => Ok(vec![]),
         }
     }
+
+    /// An entry of an archive for it as it is, under this path. The content of a file has to follow.
+    pub(super) fn entry(&self, path: &Path) -> Result<Entry> {
+        let stat = &self.stat;
+        let device = || (major(stat.st_rdev).into(), minor(stat.st_rdev).into());
+        let kind = match self.kind() {
+            FileType::Directory => Kind::Directory,
+            FileType::Symlink => Kind::SymbolicLink,
+            FileType::CharacterDevice => Kind::Character(device().0, device().1),
+            FileType::BlockDevice => Kind::Block(device().0, device().1),
+            FileType::Fifo => Kind::Fifo,
+            _ => Kind::File,
+        };
+        Ok(Entry {
+            path: if kind == Kind::Directory {
+                directory_name(path)
+            } else {
+                path.as_os_str().as_bytes().into()
+            },
+            link: if kind == Kind::SymbolicLink { self.link()? } else { vec![] },
+            kind,
+            mode: stat.st_mode & 0o7777,
+            uid: stat.st_uid.into(),
+            gid: stat.st_gid.into(),
+            changed: (stat.st_mtime, 0),
+            size: if kind == Kind::File { stat.st_size.try_into().unwrap_or(0) } else { 0 },
+            attributes: self.attributes()?,
+        })
+    }
+}
+
+/// The path of a directory in an archive.
+pub(super) fn directory_name(path: &Path) -> Vec<u8> {
+    [path.as_os_str().as_bytes(), b"/"].concat()
 }

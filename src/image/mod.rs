@@ -11,6 +11,7 @@ mod config;
 pub mod digest;
 mod draft;
 pub mod error;
+pub mod flat;
 pub mod import;
 pub mod initramfs;
 mod libraries;

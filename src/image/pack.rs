@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Stat, major, minor, readlinkat, statat};
 
-use super::error::Result;
+use super::error::{Result, doing};
 use super::marks::{Marks, is_whiteout, names, open, reading};
 use super::tar::{Entry, Kind, Writer};
 use crate::kernel::at::OFlags;
@@ -37,6 +37,17 @@ pub(super) fn layer<W: Write>(
     let mut packing = Packing { archive, owners, without, seen: HashMap::new() };
     packing.directory(root, b"")?;
     packing.archive.finish()
+}
+
+/// The same of a directory by its path.
+pub(super) fn directory<W: Write>(
+    path: &Path,
+    owners: Owners,
+    without: &BTreeSet<PathBuf>,
+    target: W,
+) -> Result<W> {
+    let root = doing(format!("cannot read {}", path.display()), File::open(path))?;
+    layer(root.as_fd(), owners, without, target)
 }
 
 struct Packing<'a, W> {
@@ -108,7 +119,7 @@ impl<W: Write> Packing<'_, W> {
                 entry.attributes = attributes;
                 self.archive.entry(&entry)?;
                 if opaque {
-                    self.mark([&path[..], b"/.wh..wh..opq"].concat())?;
+                    self.archive.file_named(&[&path[..], b"/.wh..wh..opq"].concat())?;
                 }
                 self.directory(below.as_fd(), &path)
             }
@@ -134,13 +145,6 @@ impl<W: Write> Packing<'_, W> {
 
     fn whiteout(&mut self, path: &[u8]) -> Result<()> {
         let at = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
-        self.mark([&path[..at], b".wh.", &path[at..]].concat())
-    }
-
-    /// An empty file whose name says everything.
-    fn mark(&mut self, path: Vec<u8>) -> Result<()> {
-        let (link, attributes, kind) = (vec![], vec![], Kind::File);
-        let entry = Entry { path, link, kind, mode: 0, uid: 0, gid: 0, changed: (0, 0), size: 0, attributes };
-        self.archive.entry(&entry).map(drop)
+        self.archive.file_named(&[&path[..at], b".wh.", &path[at..]].concat())
     }
 }

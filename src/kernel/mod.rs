@@ -9,6 +9,7 @@
 pub mod arch;
 pub mod at;
 pub mod block;
+pub mod btrfs;
 pub mod capability;
 pub mod cgroup;
 pub mod clock;

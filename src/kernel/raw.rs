@@ -190,6 +190,40 @@ pub(crate) fn loop_configure(device: BorrowedFd, file: BorrowedFd, flags: u32) -
     Errno::result(unsafe { libc::ioctl(device.as_raw_fd(), LOOP_CONFIGURE, &raw const config) }).map(drop)
 }
 
+/// `struct btrfs_ioctl_vol_args` of `linux/btrfs.h`.
+#[repr(C)]
+struct BtrfsVolume {
+    fd: i64,
+    name: [u8; 4088],
+}
+
+/// `ioctl(BTRFS_IOC_SUBVOL_CREATE)`: make an empty subvolume.
+pub(crate) fn btrfs_subvolume_create(dir: BorrowedFd, name: &str) -> nix::Result<()> {
+    btrfs(dir, nix::request_code_write!(0x94, 14, size_of::<BtrfsVolume>()), name, 0)
+}
+
+/// `ioctl(BTRFS_IOC_SNAP_CREATE)`: make a subvolume of what another one has.
+pub(crate) fn btrfs_snapshot_create(dir: BorrowedFd, name: &str, of: BorrowedFd) -> nix::Result<()> {
+    btrfs(dir, nix::request_code_write!(0x94, 1, size_of::<BtrfsVolume>()), name, of.as_raw_fd())
+}
+
+/// `ioctl(BTRFS_IOC_SNAP_DESTROY)`: remove a subvolume.
+pub(crate) fn btrfs_snapshot_destroy(dir: BorrowedFd, name: &str) -> nix::Result<()> {
+    btrfs(dir, nix::request_code_write!(0x94, 15, size_of::<BtrfsVolume>()), name, 0)
+}
+
+fn btrfs(dir: BorrowedFd, request: libc::c_ulong, name: &str, fd: RawFd) -> nix::Result<()> {
+    let mut volume = BtrfsVolume { fd: fd.into(), name: [0; 4088] };
+    // The last byte stays zero: the name ends there at the latest.
+    let Some(place) = volume.name.get_mut(..name.len()).filter(|place| place.len() < 4088) else {
+        return Err(Errno::ENAMETOOLONG);
+    };
+    place.copy_from_slice(name.as_bytes());
+    // SAFETY: `volume` is a whole btrfs_ioctl_vol_args, which the kernel reads before it returns.
+    Errno::result(unsafe { libc::ioctl(dir.as_raw_fd(), request as libc::Ioctl, &raw const volume) })
+        .map(drop)
+}
+
 /// `shmget(2)`: the number of the shared memory segment with this key.
 /// <https://man7.org/linux/man-pages/man2/shmget.2.html>
 pub fn shmget(key: i32, size: usize, flags: c_int) -> nix::Result<c_int> {

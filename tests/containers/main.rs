@@ -17,6 +17,7 @@ mod run;
 mod screen;
 mod scripts;
 mod several;
+mod storage;
 mod terminal;
 mod together;
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     trials.extend(detached::trials());
     trials.extend(exec::trials());
     trials.extend(changes::trials());
+    trials.extend(storage::trials());
     trials.extend(terminal::trials());
     trials.extend(several::trials());
     trials.extend(together::trials());

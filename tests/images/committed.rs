@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use glassbox::image::changes::{self, Change};
-use glassbox::image::commit::{self, About};
+use glassbox::image::commit::{self, About, Files};
 use glassbox::image::{Execution, Image, Reference, Store};
 use libtest_mimic::Trial;
 
@@ -99,7 +99,7 @@ fn commit(bench: &Bench, image: &Image, upper: &Path, name: &str) -> Image {
     let execution = Execution { cmd: Some(vec!["/bin/new".into()]), ..image.config.config.clone() };
     let (name, created_by) = (Some(Reference::parse(name).unwrap()), Some("sh".into()));
     let about = About { name, execution, created_by, author: Some("me".into()), ..About::default() };
-    commit::upper(&store, image, upper, &of_the_engine(), about).unwrap()
+    commit::files(&store, image, Files::Upper(upper), &of_the_engine(), about).unwrap()
 }
 
 /// Every file with its mode, how many names it has, where a link leads, and its content.

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 
 use crate::cli::image::parse_bytes;
 use crate::container::spec::{self, Mount, MountKind};
+use crate::container::storage::Storage;
 
 /// Which network a container has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -21,6 +22,27 @@ impl From<Network> for spec::Network {
         match network {
             Network::None => spec::Network::None,
             Network::Host => spec::Network::Host,
+        }
+    }
+}
+
+/// What keeps a container's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Driver {
+    /// Layers on top of each other, merged by the kernel
+    Overlay,
+    /// A full copy
+    Vfs,
+    /// A snapshot, where the state directory is on btrfs
+    Btrfs,
+}
+
+impl From<Driver> for Storage {
+    fn from(driver: Driver) -> Self {
+        match driver {
+            Driver::Overlay => Storage::Overlay,
+            Driver::Vfs => Storage::Vfs,
+            Driver::Btrfs => Storage::Btrfs,
         }
     }
 }
@@ -78,6 +100,9 @@ pub(super) struct Flags {
     /// Its network
     #[arg(long, alias = "network", default_value = "none")]
     pub(super) net: Network,
+    /// What keeps its files
+    #[arg(long, default_value = "overlay")]
+    pub(super) storage_driver: Driver,
     /// Begin with a small process that reaps orphans and passes signals on
     #[arg(long)]
     pub(super) init: bool,

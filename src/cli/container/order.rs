@@ -48,6 +48,7 @@ pub(super) fn spec(
         network: flags.net.into(),
         limits: limits(flags),
         mounts,
+        storage: flags.storage_driver.into(),
         read_only: flags.read_only,
         security,
         labels: labels(flags, config),

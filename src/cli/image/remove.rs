@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use super::{Outcome, Problem, bytes, in_use, store};
 use crate::cli::keys;
+use crate::cli::problem::state_directory;
+use crate::container::storage;
 use crate::image::Reference;
 
 pub(in crate::cli) const TAG_EXAMPLES: &str =
@@ -97,7 +99,9 @@ pub(in crate::cli) fn prune(args: &PruneArgs) -> Outcome {
             return Ok(ExitCode::SUCCESS);
         }
     }
-    let pruned = store()?.prune(args.all, in_use)?;
+    let store = store()?;
+    let pruned = store.prune(args.all, in_use)?;
+    storage::tidy(&state_directory()?, store.users())?;
     let mut out = io::stdout().lock();
     if !pruned.deleted.is_empty() {
         writeln!(out, "Deleted Images:")?;

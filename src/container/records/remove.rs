@@ -22,6 +22,7 @@ impl Record {
         if fs::read_link(&link).is_ok_and(|target| self.id.as_ref().starts_with(&*target.to_string_lossy())) {
             doing(format!("cannot remove {}", link.display()), gone(fs::remove_file(&link)))?;
         }
+        self.created.spec.storage.driver().remove(&self.records.upper(&self.id));
         self.records.clear(&self.id)
     }
 }

@@ -1,75 +1,93 @@
-//! Where the files of a container are: what it has changed of its image, and how that becomes an image.
+//! Where the files of a container are, and what it has changed of its image.
+//!
+//! | driver | a container begins with | what it has changed is |
+//! | --- | --- | --- |
+//! | [`overlay`] | an empty directory over the layers | what is in that directory |
+//! | [`vfs`] | a copy of every file | what differs from the layers |
+//! | [`btrfs`] | a snapshot of a subvolume that has every file | what differs from the layers |
+
+mod btrfs;
+mod commit;
+mod overlay;
+mod vfs;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::error::{Error, Result};
-use super::life;
-use super::records::{Container, Records, State};
-use crate::image::changes::{self, Change};
-use crate::image::commit::{self, About};
-use crate::image::{Image, Store};
+use serde::{Deserialize, Serialize};
 
-/// What a container has changed in the files of its image.
-pub fn changes(records: &Records, store: &Store, container: &Container) -> Result<Vec<Change>> {
-    let image = image(store, container)?;
-    let upper = records.upper(&container.id);
-    Ok(changes::of_upper(records.users(), &upper, &image.layers, &mount_points(container))?)
+use super::error::Result;
+use super::start::Root;
+use crate::image::changes::Change;
+use crate::image::commit::Files;
+use crate::image::{Layer, Users};
+
+pub(super) use commit::lower;
+pub use commit::{changes, commit, image};
+
+/// Which driver keeps a container's files.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Storage {
+    /// Layers on top of each other, merged by the kernel.
+    #[default]
+    Overlay,
+    /// A full copy, on any file system.
+    Vfs,
+    /// A snapshot, where the state directory is on btrfs.
+    Btrfs,
 }
 
-/// Make an image of what a container has changed, and of its own. With `pauses` it stands still meanwhile, if it runs.
-pub fn commit(
-    records: &Records,
-    store: &Store,
-    container: &Container,
-    about: About,
-    pauses: bool,
-) -> Result<Image> {
-    let image = image(store, container)?;
-    let paused = Paused::begin(records, container, pauses && container.state == State::Running)?;
-    let upper = records.upper(&container.id);
-    let made = commit::upper(store, &image, &upper, &mount_points(container), about);
-    drop(paused);
-    Ok(made?)
-}
-
-/// The image that a container was made of.
-pub fn image(store: &Store, container: &Container) -> Result<Image> {
-    Ok(store.image(&container.created.image_id.to_string())?)
-}
-
-/// Where something of ours is mounted, which had to be made for that.
-fn mount_points(container: &Container) -> BTreeSet<PathBuf> {
-    let targets = container.created.spec.mounts.iter();
-    targets.map(|mount| mount.target.strip_prefix("/").unwrap_or(&mount.target).to_path_buf()).collect()
-}
-
-/// A container that stands still, as long as this is there.
-struct Paused<'a> {
-    records: &'a Records,
-    container: Option<&'a Container>,
-}
-
-impl<'a> Paused<'a> {
-    fn begin(records: &'a Records, container: &'a Container, pauses: bool) -> Result<Self> {
-        if !pauses {
-            return Ok(Self { records, container: None });
-        }
-        match life::pause(records, container) {
-            // It has just ended: nothing writes any more.
-            Err(Error::NotRunning(_)) => Ok(Self { records, container: None }),
-            paused => paused.map(|()| Self { records, container: Some(container) }),
+impl Storage {
+    /// What does it.
+    pub fn driver(self) -> &'static dyn Driver {
+        match self {
+            Storage::Overlay => &overlay::Overlayfs,
+            Storage::Vfs => &vfs::Copies,
+            Storage::Btrfs => &btrfs::Snapshots,
         }
     }
 }
 
-impl Drop for Paused<'_> {
-    fn drop(&mut self) {
-        if let Some(container) = self.container
-            && let Ok(Some(now)) = self.records.read(&container.id)
-        {
-            // It may have been ended meanwhile.
-            let _ = life::unpause(self.records, &now);
-        }
+/// Remove what drivers have kept for images that are gone.
+pub fn tidy(state: &Path, users: &Users) -> Result<()> {
+    btrfs::tidy(state, users)
+}
+
+/// The files of one container.
+#[derive(Debug, Clone)]
+pub struct Place<'a> {
+    /// Whose they are.
+    pub users: &'a Users,
+    /// The state directory.
+    pub state: &'a Path,
+    /// The layers of its image, the lowest first.
+    pub layers: &'a [Layer],
+    /// The same with the init layer, the uppermost first.
+    pub lower: &'a [PathBuf],
+    /// Its own directory.
+    pub dir: PathBuf,
+    /// Beside it a directory of the driver's own.
+    pub work: PathBuf,
+    /// An empty directory to mount its root at.
+    pub merged: PathBuf,
+    /// Whether its files need not outlive a power cut.
+    pub volatile: bool,
+}
+
+/// Keeps the files of containers.
+pub trait Driver {
+    /// Make what a container begins with, in its own directory, which is empty: how its root is mounted.
+    fn prepare(&self, place: &Place) -> Result<Root>;
+
+    /// What it has changed, without these paths.
+    fn changes(&self, place: &Place, without: &BTreeSet<PathBuf>) -> Result<Vec<Change>>;
+
+    /// The same as it becomes a layer.
+    fn files<'a>(&self, place: &'a Place) -> Files<'a>;
+
+    /// Remove as much of a container's directory as can be removed at once. The rest goes file by file.
+    fn remove(&self, dir: &Path) {
+        let _ = std::fs::remove_dir(dir);
     }
 }

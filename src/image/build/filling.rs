@@ -7,11 +7,11 @@ use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FileType, major, minor};
+use rustix::fs::FileType;
 
 use super::fault;
 use crate::image::error::Result;
-use crate::image::merged::{Directory, Found};
+use crate::image::merged::{Directory, Found, directory_name};
 use crate::image::tar::{Entry, Kind, Writer};
 
 /// A layer that is being filled.
@@ -59,7 +59,7 @@ impl<'a, W: Write> Filling<'a, W> {
                 continue;
             }
             let entry = match found {
-                Some(found) => of_file(&so_far, found)?,
+                Some(found) => found.entry(&so_far)?,
                 None => self.new_directory(&so_far),
             };
             self.archive.entry(&entry)?;
@@ -83,7 +83,7 @@ impl<'a, W: Write> Filling<'a, W> {
 
     /// A file, or a directory alone, as it is elsewhere. Its directory has to be there.
     pub(super) fn copy(&mut self, path: &Path, file: &Found) -> Result<()> {
-        let mut entry = of_file(path, file)?;
+        let mut entry = file.entry(path)?;
         (entry.uid, entry.gid) = (self.owner.0.into(), self.owner.1.into());
         if let Some(mode) = self.mode.filter(|_| entry.kind != Kind::SymbolicLink) {
             entry.mode = mode;
@@ -117,33 +117,4 @@ impl<'a, W: Write> Filling<'a, W> {
         self.archive.entry(entry)?;
         if entry.kind == Kind::File { self.archive.copy_from(&mut { content }) } else { Ok(()) }
     }
-}
-
-/// An entry for a file as it is.
-fn of_file(path: &Path, file: &Found) -> Result<Entry> {
-    let stat = &file.stat;
-    let device = || (major(stat.st_rdev).into(), minor(stat.st_rdev).into());
-    let kind = match file.kind() {
-        FileType::Directory => Kind::Directory,
-        FileType::Symlink => Kind::SymbolicLink,
-        FileType::CharacterDevice => Kind::Character(device().0, device().1),
-        FileType::BlockDevice => Kind::Block(device().0, device().1),
-        FileType::Fifo => Kind::Fifo,
-        _ => Kind::File,
-    };
-    Ok(Entry {
-        path: if kind == Kind::Directory { directory_name(path) } else { path.as_os_str().as_bytes().into() },
-        link: if kind == Kind::SymbolicLink { file.link()? } else { vec![] },
-        kind,
-        mode: stat.st_mode & 0o7777,
-        uid: stat.st_uid.into(),
-        gid: stat.st_gid.into(),
-        changed: (stat.st_mtime, 0),
-        size: if kind == Kind::File { stat.st_size.try_into().unwrap_or(0) } else { 0 },
-        attributes: file.attributes()?,
-    })
-}
-
-fn directory_name(path: &Path) -> Vec<u8> {
-    [path.as_os_str().as_bytes(), b"/"].concat()
 }

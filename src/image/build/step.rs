@@ -1,7 +1,6 @@
 //! The steps of a build, one after the other.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::BufWriter;
 use std::path::PathBuf;
 
 use super::copy;
@@ -12,13 +11,13 @@ use super::sources::Sources;
 use super::stages::{Stages, Step};
 use super::words::{Variables, expand};
 use super::{Order, Progress, Runner, Start, fault, inside, owner};
-use crate::image::digest::{Digest, Hash};
-use crate::image::draft::{Draft, arrive, pack_upper};
+use crate::image::digest::Digest;
+use crate::image::draft::{Draft, write_layer};
 use crate::image::error::{Error, Result};
 use crate::image::manifest::Descriptor;
 use crate::image::merged::Directory;
 use crate::image::store::{self, Arrival, Store, Work};
-use crate::image::{Execution, History};
+use crate::image::{Execution, History, pack};
 
 /// What a stage has come to.
 #[derive(Debug, Clone)]
@@ -217,7 +216,9 @@ impl<'a> Builder<'a> {
             if code != 0 {
                 return Err(Error::Ended { command: command.shown(), code });
             }
-            pack_upper(builder.store, work, arrival, &upper, &BTreeSet::new())
+            write_layer(builder.store, work, arrival, |target| {
+                pack::directory(&upper, pack::Owners::Kept, &BTreeSet::new(), target)
+            })
         })
     }
 
@@ -242,8 +243,7 @@ impl<'a> Builder<'a> {
         parts.extend(copy.sources.iter().cloned());
         let (lower, now) = (self.layers(&state)?, self.order.now.1);
         self.layered(state, text, &parts, |builder, work, arrival| {
-            let file = work.file("layer")?;
-            let packed = builder.store.users().ask(|_| {
+            write_layer(builder.store, work, arrival, |layer| {
                 let (image, sources) = (Directory::root(&lower)?, from.open()?);
                 let selected = copy.sources.iter().map(|source| sources.select(source));
                 let selected = selected.collect::<Result<Vec<_>>>()?.concat();
@@ -257,11 +257,8 @@ impl<'a> Builder<'a> {
                     mode,
                     now,
                 };
-                let layer = copy::layer(&order, &image, Hash::new(BufWriter::new(file)))?;
-                let size = layer.count();
-                Ok((layer.digest(), size))
-            })?;
-            arrive(work, arrival, packed)
+                copy::layer(&order, &image, layer)
+            })
         })
     }
 
@@ -298,16 +295,12 @@ impl<'a> Builder<'a> {
         }
         let parts = ["WORKDIR".to_string(), dir.display().to_string()];
         self.layered(state, text, &parts, |builder, work, arrival| {
-            let file = work.file("layer")?;
-            let packed = builder.store.users().ask(|_| {
+            write_layer(builder.store, work, arrival, |layer| {
                 let image = Directory::root(&lower)?;
-                let mut filling = Filling::new(Hash::new(BufWriter::new(file)), &image, now);
+                let mut filling = Filling::new(layer, &image, now);
                 filling.directory(&dir)?;
-                let layer = filling.finish()?;
-                let size = layer.count();
-                Ok((layer.digest(), size))
-            })?;
-            arrive(work, arrival, packed)
+                filling.finish()
+            })
         })
     }
 

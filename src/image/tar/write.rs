@@ -54,6 +54,11 @@ impl<W: Write> Writer<W> {
         self.entry(&plain(path, content.len() as u64))?.copy_from(&mut &content[..])
     }
 
+    /// An empty file whose name says everything.
+    pub(in crate::image) fn file_named(&mut self, path: &[u8]) -> Result<()> {
+        self.entry(&Entry { path: path.into(), mode: 0, ..plain("", 0) }).map(drop)
+    }
+
     /// A file of this size, read from elsewhere.
     pub(in crate::image) fn file_from(
         &mut self,
