@@ -37,6 +37,7 @@ mod pids;
 #[path = "pivot-root/mod.rs"]
 mod pivot_root;
 mod process;
+mod ship;
 #[path = "storage-drivers/mod.rs"]
 mod storage_drivers;
 mod time;
@@ -92,6 +93,7 @@ pub const PARTS: &[Part] = &[
             &commit::LESSON,
             &storage_drivers::LESSON,
             &build::LESSON,
+            &ship::LESSON,
         ],
     },
     Part {

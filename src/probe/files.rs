@@ -35,6 +35,12 @@ pub fn read_through(file: &fs::File) -> Result<u64> {
     copied.map_err(|error| unreadable(Path::new("an open file"), error))
 }
 
+/// Every byte of a file.
+pub fn content(path: impl AsRef<Path>) -> Result<Vec<u8>> {
+    let path = path.as_ref();
+    fs::read(path).map_err(|error| refused(path, &error))
+}
+
 /// The name of the file system that an open file is on, if it is one that keeps content on a disk and
 /// copies of it in the page cache.
 pub fn disk_file_system(file: &fs::File) -> Option<&'static str> {

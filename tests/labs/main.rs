@@ -36,6 +36,7 @@ mod pids;
 mod pivot_root;
 mod process;
 mod report;
+mod ship;
 mod storage_drivers;
 mod time;
 mod user;
@@ -108,6 +109,7 @@ const ATTEMPTS: &[Attempts] = &[
     commit::ATTEMPTS,
     storage_drivers::ATTEMPTS,
     build::ATTEMPTS,
+    ship::ATTEMPTS,
     chroot::ATTEMPTS,
     pivot_root::ATTEMPTS,
     dev_proc_sys::ATTEMPTS,
