@@ -2,7 +2,8 @@
 
 use libtest_mimic::Trial;
 
-use crate::common::{eventually, trial};
+use crate::common::{eventually, has_tool, trial};
+use crate::crash::killed;
 use crate::host::Host;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -10,6 +11,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("changes: diff: what a container has changed", diff),
         trial("changes: commit: an image of a container that has ended", commit),
         trial("changes: commit: a container that runs goes on", running),
+        trial("changes: commit, killed at its steps", killed_at_steps),
     ]
 }
 
@@ -71,4 +73,29 @@ fn running() {
     assert!(host.glassbox(&["ps", "--format", "{{.Status}}"]).out.starts_with("Up"));
     assert_eq!(host.glassbox(&["exec", "web", "true"]).code, Some(0));
     assert_eq!(host.glassbox(&["rm", "-f", "web"]).code, Some(0));
+}
+
+fn killed_at_steps() {
+    if !has_tool("strace", "a commit that is killed") {
+        return;
+    }
+    let Some(host) = Host::new("a commit that is killed") else { return };
+    host.says(&["run", "--name", "web", "tiny", "sh", "-c", "echo hello > /state"]);
+    let mut kills = 0;
+    for step in ["?rename,?renameat,renameat2", "?mkdir,mkdirat", "syncfs", "flock", "ftruncate"] {
+        for number in 1.. {
+            if !killed(&host, &["commit", "web", "web:2"], step, number, false) {
+                break;
+            }
+            kills += 1;
+            let what = format!("killed at {step} number {number}");
+            host.says(&["images"]);
+            let tmp = host.home.state().join("images/tmp");
+            assert_eq!(std::fs::read_dir(tmp).unwrap().count(), 0, "{what}");
+            host.says(&["commit", "web", "web:2"]);
+            assert_eq!(host.says(&["run", "--rm", "web:2", "cat", "/state"]), "hello", "{what}");
+            host.says(&["rmi", "web:2"]);
+        }
+    }
+    assert!(kills > 8, "it was killed {kills} times");
 }

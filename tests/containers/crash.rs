@@ -77,7 +77,7 @@ fn clear(host: &Host) {
 }
 
 /// Whether it was killed; it was not, if it has fewer such steps.
-fn killed(host: &Host, arguments: &[&str], step: &str, number: u32, stays: bool) -> bool {
+pub(crate) fn killed(host: &Host, arguments: &[&str], step: &str, number: u32, stays: bool) -> bool {
     let inject = format!("inject={step}:signal=SIGKILL:when={number}");
     let trace = format!("trace={step}");
     let mut command = host.home.command("strace");
