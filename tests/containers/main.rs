@@ -8,6 +8,7 @@ mod common;
 mod changes;
 mod crash;
 mod detached;
+mod escapes;
 mod exec;
 mod host;
 mod inside;
@@ -35,5 +36,6 @@ fn main() -> ExitCode {
     trials.extend(together::trials());
     trials.extend(scripts::trials());
     trials.extend(crash::trials());
+    trials.extend(escapes::trials());
     common::run(trials)
 }

@@ -39,7 +39,7 @@ fn show_groups(luggage: &Luggage) -> Result<()> {
 
 /// `/dev`, with devices of its own, or the host's where it may make none.
 pub(super) fn mount_dev(luggage: &Luggage) -> Result<()> {
-    Ok(devices::populate_dev_with(|name, path, (major, minor)| {
+    devices::populate_dev_with(|name, path, (major, minor)| {
         match luggage.devices.iter().find(|(other, _)| *other == name) {
             Some((_, device)) => {
                 fs::create(path, "")?;
@@ -47,5 +47,7 @@ pub(super) fn mount_dev(luggage: &Luggage) -> Result<()> {
             }
             None => fs::mknod(path, major, minor),
         }
-    })?)
+    })?;
+    // Where devices had to be brought along, nobody can make others.
+    if luggage.devices.is_empty() { Ok(devices::allow_no_others()?) } else { Ok(()) }
 }

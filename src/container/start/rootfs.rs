@@ -55,6 +55,7 @@ impl Root {
             }
             Root::Directory { dir, merged } => {
                 bind(dir, merged)?;
+                mount("", merged, "", Flags::MS_BIND | Flags::MS_REMOUNT | Flags::MS_NODEV, "")?;
                 merged
             }
         };
@@ -70,19 +71,20 @@ pub(super) fn leave_host() -> Result<()> {
 }
 
 impl Overlay {
+    /// Devices that are in it, or are made in it, cannot be opened: those of the machine are not the container's.
     /// <https://docs.kernel.org/filesystems/overlayfs.html>
     fn mount(&self) -> Result<()> {
         let lower: Vec<String> = self.lower.iter().map(|dir| escaped(dir)).collect();
         let options = self.options(&lower.join(":"));
         if options.len() < LONGEST {
-            return Ok(mount("overlay", &self.merged, "overlay", Flags::empty(), &options)?);
+            return Ok(mount("overlay", &self.merged, "overlay", Flags::MS_NODEV, &options)?);
         }
         // Descriptors have shorter names than layers.
         let open = |dir: &PathBuf| doing(format!("cannot open {}", dir.display()), File::open(dir));
         let layers = self.lower.iter().map(open).collect::<Result<Vec<File>>>()?;
         let lower: Vec<String> =
             layers.iter().map(|layer| format!("/proc/self/fd/{}", layer.as_raw_fd())).collect();
-        Ok(mount("overlay", &self.merged, "overlay", Flags::empty(), &self.options(&lower.join(":")))?)
+        Ok(mount("overlay", &self.merged, "overlay", Flags::MS_NODEV, &self.options(&lower.join(":")))?)
     }
 
     fn options(&self, lower: &str) -> String {

@@ -19,7 +19,8 @@ pub(super) fn mount(spec: &Spec, sources: &[Option<OwnedFd>]) -> Result<()> {
         }
     }
     if spec.read_only {
-        kmount("", "/", "", Flags::MS_BIND | Flags::MS_REMOUNT | Flags::MS_RDONLY, "")?;
+        let flags = Flags::MS_BIND | Flags::MS_REMOUNT | Flags::MS_RDONLY | Flags::MS_NODEV;
+        kmount("", "/", "", flags, "")?;
     }
     Ok(())
 }
@@ -38,10 +39,13 @@ fn mount_one(root: &OwnedFd, mount: &Mount, source: Option<&OwnedFd>) -> Result<
     let is_dir = doing("cannot look at a volume", std::fs::metadata(by_number(source)))?.is_dir();
     let place = if is_dir { directory(root, target)? } else { file(root, target)? };
     move_mount(source, &place)?;
-    if mount.read_only {
+    if mount.read_only || is_dir {
         // Opened before, it stands for what is below the mount.
         let mounted = find(root, target)?;
-        let flags = Flags::MS_BIND | Flags::MS_REMOUNT | Flags::MS_RDONLY | kept_flags(&mounted)?;
+        let mut flags = Flags::MS_BIND | Flags::MS_REMOUNT | kept_flags(&mounted)?;
+        flags.set(Flags::MS_RDONLY, mount.read_only);
+        // What is made in it is no device of the machine's. Who gives a device by its name means it.
+        flags.set(Flags::MS_NODEV, is_dir || flags.contains(Flags::MS_NODEV));
         kmount("", by_number(&mounted), "", flags, "")?;
     }
     Ok(())
