@@ -1,0 +1,76 @@
+//! Where benches run: a directory on the disk with a root file system, and glassbox with an image of it.
+
+#![allow(dead_code, reason = "each bench uses a part of this")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The program that is measured.
+pub(crate) const GLASSBOX: &str = env!("CARGO_BIN_EXE_glassbox");
+
+/// The name of the image.
+pub(crate) const IMAGE: &str = "bench";
+
+/// A program that does nothing, and one that waits until it is ended. Static: what a program costs is not measured.
+const PROGRAMS: [(&str, &str); 2] = [
+    ("true", "int main(void) { return 0; }"),
+    ("wait", "#include <unistd.h>\nint main(void) { for (;;) pause(); }"),
+];
+
+pub(crate) fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// A directory that is gone afterwards.
+pub(crate) struct Arena {
+    dir: tempfile::TempDir,
+}
+
+impl Arena {
+    /// With `rootfs`, and an image of it.
+    pub(crate) fn new() -> Self {
+        // `/tmp` is often not on a disk.
+        let dir = tempfile::Builder::new().prefix("glassbox-bench-").tempdir_in("/var/tmp").unwrap();
+        let arena = Self { dir };
+        let root = arena.path("rootfs");
+        for name in ["bin", "dev", "etc", "proc", "sys", "tmp"] {
+            std::fs::create_dir_all(root.join(name)).unwrap();
+        }
+        for (name, source) in PROGRAMS {
+            let file = arena.path(&format!("{name}.c"));
+            std::fs::write(&file, source).unwrap();
+            arena.compile(&file, &root.join("bin").join(name));
+        }
+        let (tar, archive) = (arena.path("rootfs.tar"), "rootfs.tar");
+        run(Command::new("tar").arg("-C").arg(&root).arg("-cf").arg(&tar).arg("."));
+        run(arena.glassbox(&["import", archive, IMAGE]).current_dir(arena.dir.path()));
+        arena
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn text(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().into()
+    }
+
+    /// A static program from a file of C.
+    pub(crate) fn compile(&self, source: &Path, program: &Path) {
+        run(Command::new("cc").args(["-O2", "-static", "-o"]).arg(program).arg(source));
+    }
+
+    /// glassbox, with a state directory in here.
+    pub(crate) fn glassbox(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(GLASSBOX);
+        command.args(arguments).env("XDG_STATE_HOME", self.dir.path()).stdin(Stdio::null());
+        command
+    }
+}
+
+/// A command that has to succeed: what it writes.
+pub(crate) fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
