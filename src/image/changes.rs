@@ -158,7 +158,9 @@ impl Changes<'_> {
         for name in all {
             let path = path.join(&name);
             if self.without.contains(&path) {
-            } else if gone.contains(&name) {
+                continue;
+            }
+            if gone.contains(&name) {
                 self.found.push(Change::new(What::Deleted, &path));
             } else {
                 self.compare(upper, &name, lower, &path)?;

@@ -9,11 +9,13 @@
 
 mod archive;
 mod copy;
+mod files;
 mod filling;
 mod ignore;
 mod instruction;
 mod lines;
 mod owner;
+mod parse;
 mod sources;
 mod stages;
 mod step;
