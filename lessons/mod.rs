@@ -18,6 +18,7 @@ mod copy_up;
 mod cpu;
 #[path = "dev-proc-sys/mod.rs"]
 mod dev_proc_sys;
+mod exec;
 mod freezer;
 #[path = "init-layer/mod.rs"]
 mod init_layer;
@@ -101,7 +102,7 @@ pub const PARTS: &[Part] = &[
         lessons: &[&chroot::LESSON, &pivot_root::LESSON, &dev_proc_sys::LESSON],
     },
     Part { title: "Networks", lessons: &[&veth::LESSON, &bridge::LESSON, &nat::LESSON] },
-    Part { title: "The container", lessons: &[&container::LESSON] },
+    Part { title: "The container", lessons: &[&container::LESSON, &exec::LESSON] },
 ];
 
 /// Every lesson, in order.

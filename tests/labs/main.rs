@@ -18,6 +18,7 @@ mod container;
 mod copy_up;
 mod cpu;
 mod dev_proc_sys;
+mod exec;
 mod freezer;
 mod init_layer;
 mod io;
@@ -117,6 +118,7 @@ const ATTEMPTS: &[Attempts] = &[
     bridge::ATTEMPTS,
     nat::ATTEMPTS,
     container::ATTEMPTS,
+    exec::ATTEMPTS,
 ];
 
 fn main() -> ExitCode {

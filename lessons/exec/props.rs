@@ -1,0 +1,61 @@
+//! The programs of the lesson, and what of them can be seen.
+
+use crate::kernel::Pid;
+use crate::kernel::namespace::Kind;
+use crate::kernel::process::{Clone3, getpid};
+use crate::probe::process::{children, comm, namespace, status};
+use crate::probe::{Reading, until};
+use crate::stage::{Child, Error, Program, Result, Stage};
+use crate::trace::{Identity, Trace};
+
+/// What a container of the lesson has for itself.
+pub(super) const KINDS: [Kind; 6] = [Kind::Mnt, Kind::Uts, Kind::Ipc, Kind::Pid, Kind::Net, Kind::Cgroup];
+
+/// A command of ours that goes on, and the process that it has started.
+pub(super) struct Running {
+    /// `glassbox`, which waits for it.
+    pub(super) command: Child,
+    /// The program, as the host knows it.
+    pub(super) pid: Pid,
+    _pipes: Program,
+}
+
+/// Run `glassbox` with these arguments, and wait until what it starts has become `sleep`.
+pub(super) fn started(stage: &Stage, lane: &str, args: &[&str]) -> Result<Running> {
+    let pipes = Program::pipes()?;
+    let argv: Vec<&str> = ["glassbox"].iter().chain(args).copied().collect();
+    let env = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "XDG_STATE_HOME=/tmp/state"];
+    let command = stage.child(lane, Clone3::new(), |_| pipes.execve("/proc/self/exe", &argv, &env))?;
+    let maker = command.pid();
+    let name_of_child = || -> Result<Reading> {
+        let names = children(maker)?.into_iter().filter_map(|child| comm(child).ok());
+        Ok(Reading::new("its child", "comm", names.map(|name| name.text).collect::<Vec<_>>().join(" ")))
+    };
+    until(name_of_child, |names| names.text == "sleep")?;
+    let Some(child) = children(maker)?.first().map(|pid| Pid::from_raw(*pid as i32)) else {
+        return Err(Error::Lesson(format!("glassbox {} has no child", args.join(" "))));
+    };
+    // It ends with its maker, a moment later: whoever clears away waits for that.
+    if let Some(identity) = Identity::of(child) {
+        stage.scene().note(&Trace::Process(identity))?;
+    }
+    Ok(Running { command, pid: child, _pipes: pipes })
+}
+
+/// A namespace of a process, without the number of the process: it is in no lane.
+pub(super) fn of(pid: Pid, kind: Kind) -> Result<Reading> {
+    let reading = namespace(pid, kind)?;
+    Ok(Reading { source: format!("/proc/PID/ns/{kind}"), ..reading.labelled(format!("ns/{kind}")) })
+}
+
+/// A line of `/proc/PID/status`.
+pub(super) fn line(pid: Pid, name: &str) -> Result<Reading> {
+    let reading = status(pid, name)?;
+    Ok(Reading { source: format!("/proc/PID/status {name}"), ..reading.labelled(name) })
+}
+
+/// A command for another terminal that sees our private /tmp.
+pub(super) fn in_here(stage: &Stage, command: &str) -> Result<String> {
+    let pid = stage.backstage(getpid)?;
+    Ok(stage.scene().nsenter(pid, "-m", command))
+}
