@@ -67,7 +67,22 @@ impl<'a> Engine<'a> {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        Some(engine)
+        engine.can_run().then_some(engine)
+    }
+
+    /// Whether it can start containers here, such as of an image that it has made itself; says so if not.
+    fn can_run(&self) -> bool {
+        let root = self.bench.path("root.tar");
+        self.bench.tool("tar", &["-C", text(&self.bench.layer("tiny")), "-cf", text(&root), "."]);
+        self.docker(&["import", text(&root), "own:1"]);
+        let ran = self.try_docker(&["run", "--rm", "--network", "none", "own:1", "/bin/true"]);
+        if ran.code != Some(0) {
+            skip(
+                WHAT,
+                format!("it starts no containers here: {}", ran.err.lines().next().unwrap_or_default()),
+            );
+        }
+        ran.code == Some(0)
     }
 
     fn try_docker(&self, arguments: &[&str]) -> Ran {
