@@ -20,12 +20,15 @@ mod cpu;
 mod dev_proc_sys;
 mod exec;
 mod freezer;
+#[path = "host-network/mod.rs"]
+mod host_network;
 #[path = "init-layer/mod.rs"]
 mod init_layer;
 mod io;
 mod ipc;
 mod join;
 mod layers;
+mod macvlan;
 mod memory;
 mod mount;
 mod nat;
@@ -46,6 +49,7 @@ mod user;
 mod uts;
 mod veth;
 mod vm;
+mod vxlan;
 
 /// Lessons that belong together.
 pub struct Part {
@@ -101,7 +105,17 @@ pub const PARTS: &[Part] = &[
         title: "Root file system",
         lessons: &[&chroot::LESSON, &pivot_root::LESSON, &dev_proc_sys::LESSON],
     },
-    Part { title: "Networks", lessons: &[&veth::LESSON, &bridge::LESSON, &nat::LESSON] },
+    Part {
+        title: "Networks",
+        lessons: &[
+            &veth::LESSON,
+            &bridge::LESSON,
+            &nat::LESSON,
+            &host_network::LESSON,
+            &macvlan::LESSON,
+            &vxlan::LESSON,
+        ],
+    },
     Part { title: "The container", lessons: &[&container::LESSON, &exec::LESSON] },
 ];
 

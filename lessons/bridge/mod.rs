@@ -13,7 +13,7 @@ use crate::kernel::packet::capture;
 use crate::kernel::process::Clone3;
 use crate::kernel::{Errno, Refused};
 use crate::machine::Need;
-use crate::probe::net::{bridge_of, forwarding, in_hosts_file, neighbours, port_state};
+use crate::probe::net::{bridge_of, carrier, forwarding, in_hosts_file, neighbours, port_state};
 use crate::probe::{Reading, frame, until};
 use crate::stage::{Child, Lesson, Result, Stage};
 use neighbour::Neighbour;
@@ -78,6 +78,7 @@ fn a_switch(stage: &mut Stage) -> Result<Vec<Child>> {
     for neighbour in ALL {
         let bridge = bridge_of(neighbour.port)?;
         stage.check(format!("{} is a port of the bridge", neighbour.port)).expect(BRIDGE).saw(&bridge)?;
+        stage.backstage(|| carrier(neighbour.port))?;
         stage.check("and forwards").expect("forwarding").saw(&port_state(neighbour.port)?)?;
         table = table.new(&bridge, neighbour.name);
     }

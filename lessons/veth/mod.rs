@@ -117,7 +117,7 @@ fn configure(inside: &mut Stage) -> Result<()> {
     inside.check("a cable alone leads nowhere").expect(Errno::ENETUNREACH).saw((refused, "sendto()"))?;
     set_up(INSIDE)?;
     add_address(INSIDE, CONTAINER, PREFIX)?;
-    inside.check("with both ends up it is live").expect("running").saw(&carrier(INSIDE)?)
+    inside.check("with both ends up it is live").expect("up").saw(&carrier(INSIDE)?)
 }
 
 fn an_address(stage: &mut Stage, container: &mut Child) -> Result<()> {
@@ -150,7 +150,7 @@ fn an_address(stage: &mut Stage, container: &mut Child) -> Result<()> {
     )?;
     stage.why(
         "Before, sendto() said ENETUNREACH at once, without a packet: no route fits. With a route and nobody at its end
-         it would be EHOSTUNREACH, after three questions and as many seconds.",
+         the kernel would ask three times, a second apart, and give up: EHOSTUNREACH.",
         &[man("ip-address", 8), man("ip-route", 8), man("rtnetlink", 7)],
     );
     stage.try_it(

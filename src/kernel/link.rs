@@ -224,6 +224,12 @@ fn set_flags(name: &str, flags: u32, told: &str) -> Result<()> {
     Request { header, told, ..Request::link(RTM_SETLINK, vec![ifname(name)]) }.send()
 }
 
+/// `RTM_SETLINK` with `IFLA_MTU`: the longest packet that it takes, in bytes.
+/// <https://man7.org/linux/man-pages/man7/rtnetlink.7.html>
+pub fn set_mtu(name: &str, mtu: u32) -> Result<()> {
+    Request::link(RTM_SETLINK, vec![ifname(name), Attribute::new("IFLA_MTU", 4, Number(mtu))]).send()
+}
+
 /// `RTM_SETLINK` with `IFLA_MASTER`: make it a port of a bridge.
 /// <https://man7.org/linux/man-pages/man8/bridge.8.html>
 pub fn set_master(name: &str, bridge: &str) -> Result<()> {

@@ -97,6 +97,13 @@ pub fn wait_at_most(fd: BorrowedFd, seconds: i64) -> Result<()> {
     })
 }
 
+/// `setsockopt(IP_RECVERR)`: a socket without connections is told, too, what became of its packets.
+/// <https://man7.org/linux/man-pages/man7/ip.7.html>
+pub fn report_errors(fd: BorrowedFd) -> Result<()> {
+    let args = || format!("{}, SOL_IP, IP_RECVERR, 1", fd.as_raw_fd());
+    call("setsockopt", args, || socket::setsockopt(&fd, socket::sockopt::Ipv4RecvErr, &true))
+}
+
 /// `sendto(2)`: one packet with this content.
 /// <https://man7.org/linux/man-pages/man2/sendto.2.html>
 pub fn sendto(fd: BorrowedFd, content: &str, address: SocketAddrV4) -> Result<()> {

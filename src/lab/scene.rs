@@ -57,6 +57,11 @@ impl Setting {
         self.mode
     }
 
+    /// The process that holds the scene.
+    pub fn holder_pid(&self) -> i32 {
+        self.record.holder_pid()
+    }
+
     /// A command line that runs `command` in some of the namespaces of the process that holds the scene.
     pub fn nsenter(&self, kinds: &str, command: &str) -> String {
         self.mode.nsenter(self.record.holder_pid(), kinds, command)

@@ -42,6 +42,8 @@ pub enum Segment {
     Udp { from: u16, to: u16, payload: Payload },
     /// A piece of a connection with its ports: that which opens it, or another one.
     Tcp { from: u16, to: u16, opens: bool },
+    /// A piece of a packet that was too long, which begins at this byte of it.
+    Fragment(u16),
     /// Another protocol, by its number.
     Other(u8),
 }
@@ -74,6 +76,14 @@ impl Frame {
     pub fn addresses(&self) -> Option<(Ipv4Addr, Ipv4Addr)> {
         match &self.content {
             Content::Ipv4 { source, destination, .. } => Some((*source, *destination)),
+            _ => None,
+        }
+    }
+
+    /// At which byte of a packet it begins, if it is a piece of one.
+    pub fn fragment(&self) -> Option<u16> {
+        match self.content {
+            Content::Ipv4 { segment: Segment::Fragment(at), .. } => Some(at),
             _ => None,
         }
     }
@@ -140,7 +150,11 @@ fn ipv4(bytes: &[u8]) -> Option<Content> {
     const UDP: u8 = 17;
     let header = usize::from(bytes.first()? & 0x0f) * 4;
     let rest = bytes.get(header..usize::from(short(bytes, 2)?))?;
+    const MORE_FRAGMENTS_AND_OFFSET: u16 = 0x3fff;
+    const OFFSET: u16 = 0x1fff;
+    let fragment = short(bytes, 6)?;
     let segment = match *bytes.get(9)? {
+        _ if fragment & MORE_FRAGMENTS_AND_OFFSET != 0 => Segment::Fragment((fragment & OFFSET) * 8),
         UDP => Segment::Udp { from: short(rest, 0)?, to: short(rest, 2)?, payload: payload(rest)? },
         TCP => Segment::Tcp { from: short(rest, 0)?, to: short(rest, 2)?, opens: rest.get(13)? & 0x12 == 2 },
         other => Segment::Other(other),
@@ -189,6 +203,7 @@ impl Frame {
             Content::Ipv4 { source, destination, segment } => {
                 write!(f, "\n{}IPv4 {source} > {destination}", inside(1))?;
                 match segment {
+                    Segment::Fragment(at) => write!(f, "\n{}fragment from byte {at}", inside(2)),
                     Segment::Other(number) => write!(f, "\n{}protocol {number}", inside(2)),
                     Segment::Tcp { from, to, .. } => write!(f, "\n{}TCP {from} > {to}", inside(2)),
                     Segment::Udp { from, to, payload } => {

@@ -73,18 +73,14 @@ pub fn link(name: &str) -> Result<Link> {
     found.ok_or_else(|| unreadable(Path::new("RTM_GETLINK"), format!("there is no {name}")))
 }
 
-/// Whether frames pass an interface of the caller's own namespace: `running`, or `no carrier`. A cable that was just
-/// plugged in takes the kernel a moment.
+/// Whether frames pass an interface of the caller's own namespace: `up`, or `no carrier`. A cable that was just
+/// plugged in takes the kernel a moment, in which it loses what is sent.
 pub fn carrier(name: &str) -> Result<Reading> {
-    use nix::net::if_::InterfaceFlags;
-    let flags = || {
-        let all = nix::ifaddrs::getifaddrs().map_err(|errno| unreadable(Path::new("getifaddrs()"), errno))?;
-        let found = all.filter(|interface| interface.interface_name == name).map(|found| found.flags).next();
-        let runs = found.is_some_and(|flags| flags.contains(InterfaceFlags::IFF_RUNNING));
-        let state = if runs { "running" } else { "no carrier" };
-        Ok(Reading::new(name, format!("getifaddrs() {name}"), state))
+    let state = || {
+        let state = if link(name)?.operational { "up" } else { "no carrier" };
+        Ok(Reading::new(name, format!("RTM_GETLINK {name}"), state))
     };
-    until(flags, |state| state.text == "running")
+    until(state, |state| state.text == "up")
 }
 
 /// How many packets an interface has received and sent, where a process is.

@@ -184,7 +184,15 @@ fn descriptors(call: &mut Call) {
     }
     if matches!(
         call.name.as_str(),
-        "fchdir" | "ftruncate" | "setns" | "bind" | "listen" | "connect" | "sendto" | "recvfrom"
+        "fchdir"
+            | "ftruncate"
+            | "setns"
+            | "bind"
+            | "listen"
+            | "connect"
+            | "sendto"
+            | "recvfrom"
+            | "setsockopt"
     ) && call.args.starts_with(|sign: char| sign.is_ascii_digit())
     {
         call.args = format!("<fd>{}", rest(&call.args));

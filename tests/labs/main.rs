@@ -20,12 +20,14 @@ mod cpu;
 mod dev_proc_sys;
 mod exec;
 mod freezer;
+mod host_network;
 mod init_layer;
 mod io;
 mod ipc;
 mod join;
 mod layers;
 mod life;
+mod macvlan;
 mod memory;
 mod mount;
 mod nat;
@@ -44,6 +46,7 @@ mod user;
 mod uts;
 mod veth;
 mod vm;
+mod vxlan;
 
 use std::process::ExitCode;
 
@@ -117,6 +120,9 @@ const ATTEMPTS: &[Attempts] = &[
     veth::ATTEMPTS,
     bridge::ATTEMPTS,
     nat::ATTEMPTS,
+    host_network::ATTEMPTS,
+    macvlan::ATTEMPTS,
+    vxlan::ATTEMPTS,
     container::ATTEMPTS,
     exec::ATTEMPTS,
 ];

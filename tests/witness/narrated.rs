@@ -9,8 +9,18 @@ use super::notation::{Action, argument, messages, number, set, split};
 use crate::common::text;
 
 /// Calls that are narrated although they change nothing: they only ask, or wait.
-const QUESTIONS: [&str; 9] =
-    ["access", "getpid", "getppid", "getuid", "wait4", "pidfd_open", "capget", "mmap", "recvfrom"];
+const QUESTIONS: [&str; 10] = [
+    "access",
+    "getpid",
+    "getppid",
+    "getuid",
+    "wait4",
+    "pidfd_open",
+    "capget",
+    "mmap",
+    "recvfrom",
+    "setsockopt",
+];
 
 /// Calls that are narrated and are talk over sockets and pipes, unless it is TCP or UDP; a write is, by what it
 /// writes to.

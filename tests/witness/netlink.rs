@@ -74,6 +74,7 @@ fn attribute(name: &str, value: &str) -> Vec<u8> {
     let (kind, content): (u16, Vec<u8>) = match name {
         "IFLA_ADDRESS" => (1, value.split(':').map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect()),
         "IFLA_IFNAME" => (3, text()),
+        "IFLA_MTU" => (4, number()),
         "IFLA_LINK" => (5, vec![0; 4]),
         "IFLA_MASTER" => (10, vec![0; 4]),
         "IFLA_LINKINFO" => (18, list(value)),

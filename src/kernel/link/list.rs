@@ -14,6 +14,8 @@ const AF_BRIDGE: u8 = 7;
 const NDMSG: usize = 12;
 /// An address of the port itself, and not one that was learned.
 const NUD_PERMANENT: u16 = 0x80;
+/// The state of an interface, of linux/if.h.
+const IF_OPER_UP: u8 = 6;
 /// The state of a port, of linux/if_bridge.h.
 const BR_STATE_FORWARDING: u8 = 3;
 
@@ -36,6 +38,8 @@ pub struct Link {
     pub master: Option<u32>,
     /// The number of the interface that it is on top of, or of its peer; in another namespace, perhaps.
     pub parent: Option<u32>,
+    /// Whether the kernel has found somebody at its other end, and sends by it.
+    pub operational: bool,
     /// Whether it passes frames on, if it is a port of a bridge.
     pub forwards: bool,
     /// The number of its network, if it is a vxlan.
@@ -59,6 +63,7 @@ fn link(message: &[u8]) -> Option<Link> {
     let data = self::attributes(find(&info, 2).unwrap_or_default());
     let port = self::attributes(find(&info, 5).unwrap_or_default());
     Some(Link {
+        operational: of(16) == Some(&[IF_OPER_UP]),
         forwards: find(&port, 1) == Some(&[BR_STATE_FORWARDING]),
         index: number(&head[4..8])?,
         name: of(3).map(text)?,
