@@ -268,7 +268,23 @@ pub(crate) fn close_range_on_exec(first: u32) -> nix::Result<()> {
     const CLOSE_RANGE_CLOEXEC: c_int = 1 << 2;
     // SAFETY: descriptors stay open and get a flag; no memory is touched.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, CLOSE_RANGE_CLOEXEC) };
-    Errno::result(result).map(drop)
+    match Errno::result(result) {
+        // Linux 5.10 has the call without that flag, and older ones have no such call.
+        Err(Errno::EINVAL | Errno::ENOSYS) => mark_each_on_exec(first),
+        done => done.map(drop),
+    }
+}
+
+/// The same, one after the other.
+fn mark_each_on_exec(first: u32) -> nix::Result<()> {
+    let open = std::fs::read_dir("/proc/self/fd").map_err(|error| super::error::io_errno(&error))?;
+    let numbers: Vec<c_int> =
+        open.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    for number in numbers.into_iter().filter(|number| *number >= first as c_int) {
+        // SAFETY: this sets a flag of a descriptor. That of the listing itself is closed by now, which is no matter.
+        unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
+    Ok(())
 }
 
 /// `close_range(2)`: close every descriptor from `first` on. For a process that uses none of them any more, and that
