@@ -6,10 +6,11 @@ use crate::common::{finish, trial};
 use crate::host::Host;
 
 /// What each is about, and its text.
-const SCRIPTS: [(&str, &str); 3] = [
+const SCRIPTS: [(&str, &str); 4] = [
     ("life", include_str!("scripts/life.sh")),
     ("codes", include_str!("scripts/codes.sh")),
     ("data", include_str!("scripts/data.sh")),
+    ("image", include_str!("scripts/image.sh")),
 ];
 
 pub(crate) fn trials() -> Vec<Trial> {

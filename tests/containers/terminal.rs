@@ -50,12 +50,13 @@ fn keys() {
     let Some(host) = Host::new("a terminal") else { return };
     let mut screen = at(&host, 80, with(RUN, ["sh"]));
     screen.wait_for("prompt> ");
-    screen.press("sleep 1000\r");
-    screen.wait_for("sleep 1000");
+    // What is typed shows at once; only what a program writes tells that it runs.
+    screen.press("sh -c 'echo one\"\"run; exec sleep 1000'\r");
+    screen.wait_for("onerun");
     screen.press("\x03");
     screen.wait_for("prompt> ");
-    screen.press("set -m; sleep 1001\r");
-    screen.wait_for("sleep 1001");
+    screen.press("set -m; sh -c 'echo two\"\"run; exec sleep 1001'\r");
+    screen.wait_for("tworun");
     screen.press("\x1a");
     screen.wait_for("prompt> ");
     screen.press("kill %1; exit 3\r");

@@ -20,7 +20,8 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 fn spawn(host: &Host, arguments: &[&str]) -> Child {
     let mut command = host.home.glassbox([]);
-    command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    // What went wrong is to be read where the test has failed.
+    command.args(arguments).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap()
 }
 
 /// The exit codes of all of them. One that hangs is ended, and the test has failed.

@@ -240,8 +240,11 @@ impl Records {
                 }
                 made => doing(what(), made)?,
             }
-            let lock = doing(what(), File::open(&dir))?;
-            // Another command can be looking at it just now, and even have taken it for a leftover.
+            // Another command can be looking at it just now, and take it for a leftover before it is locked.
+            let lock = match File::open(&dir) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                opened => doing(what(), opened)?,
+            };
             flock(&lock, Lock::Alone)?;
             if dir.exists() {
                 return Ok((id, lock));
