@@ -18,6 +18,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("escapes: with the host's network", || tried("host network", &["--net", "host"], Who::Root)),
         trial("escapes: by a second process", by_exec),
         trial("escapes: a volume's program cannot be written", read_only_volume),
+        trial("escapes: our own program cannot be written", own_program),
         trial("escapes: profiles and capabilities", profiles),
     ]
 }
@@ -173,6 +174,17 @@ fn read_only_volume() {
     );
     assert_eq!(ran.err.matches("Read-only file system").count(), 3, "{ran}");
     assert!(std::fs::read(probe.dir.join("escape")).unwrap() == before);
+}
+
+/// CVE-2019-5736. Process 1 is ours with `--init`, and what it runs is a copy.
+fn own_program() {
+    let Some(host) = Host::new("our own program") else { return };
+    let before = std::fs::read(crate::common::GLASSBOX).unwrap();
+    let ran = host.shell(&["--init"], "echo > /proc/1/exe; cat /proc/1/exe > /dev/null && echo read");
+    // ETXTBSY while it runs; a sealed file is EPERM whenever it is.
+    let refused = ["Text file busy", "Operation not permitted"].iter().any(|why| ran.err.contains(why));
+    assert!(refused && ran.out == "read\n", "{ran}");
+    assert!(std::fs::read(crate::common::GLASSBOX).unwrap() == before);
 }
 
 /// A profile of one's own decides; what is wrong with one is said.
