@@ -52,6 +52,8 @@ fn the_short_way(stage: &mut Stage) -> Result<Running> {
         "A container is running, and somebody wants to look around in it, with a second program. The short way is that of
          the lesson join: a process enters all namespaces of the container.",
     );
+    // The image is made when it is asked for, which takes some time on a slow machine.
+    stage.backstage(|| stage.glassbox("state", &["image", "inspect", "tiny"]))?;
     let container = started(stage, "container", &["run", "--name", "web", "tiny", "sleep", "1000"])?;
     let guess = stage.predict(
         "A process of root enters all namespaces of the container. Which capabilities does it have then?",
