@@ -87,6 +87,8 @@ pub(super) fn make(store: &Store) -> super::Result<Image> {
     let work = store.work()?;
     let root = work.directory("tiny")?;
     build(&root)?;
+    // Everybody may write there, and nobody removes what is another's.
+    kfs::chmod(root.join("tmp"), 0o1777).map_err(Error::from)?;
     let root = super::error::doing("cannot read the image tiny", File::open(&root))?;
     let target = Hash::new(work.file("layer")?);
     let layer = pack::layer(root.as_fd(), pack::Owners::Root, &BTreeSet::new(), target)?;
