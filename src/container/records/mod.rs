@@ -252,12 +252,12 @@ impl Records {
         }
     }
 
-    /// The directories that all containers have in common.
+    /// The directories that all containers have in common. That of the containers is the last: where it is, another
+    /// command takes the rest to be there.
     fn make_directories(&self) -> std::io::Result<()> {
-        for name in ["containers", "uppers", "names"] {
-            DirBuilder::new().mode(0o700).recursive(true).create(self.state.join(name))?;
-        }
-        DirBuilder::new().mode(0o755).recursive(true).create(self.merged())
+        let make = |mode, dir| DirBuilder::new().mode(mode).recursive(true).create(dir);
+        make(0o755, self.merged())?;
+        ["uppers", "names", "containers"].iter().try_for_each(|name| make(0o700, self.state.join(name)))
     }
 
     /// Every container, the oldest first. Those whose supervisor was killed are settled.
