@@ -16,7 +16,7 @@ const MANY: usize = 100;
 /// And no fewer than this.
 const FEW: usize = 10;
 /// How long they may take together, in milliseconds.
-const PATIENCE: f64 = 5000.0;
+const PATIENCE: f64 = 2000.0;
 
 /// How many containers it is going to be, when the first one has taken so long.
 pub(super) fn how_many(first: f64) -> usize {
