@@ -24,7 +24,8 @@ pub(super) struct Running {
 pub(super) fn started(stage: &Stage, lane: &str, args: &[&str]) -> Result<Running> {
     let pipes = Program::pipes()?;
     let argv: Vec<&str> = ["glassbox"].iter().chain(args).copied().collect();
-    let env = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "XDG_STATE_HOME=/tmp/state"];
+    let env = stage.own_environment("state")?;
+    let env: Vec<&str> = env.iter().map(String::as_str).collect();
     let command = stage.child(lane, Clone3::new(), |_| pipes.execve("/proc/self/exe", &argv, &env))?;
     let maker = command.pid();
     let name_of_child = || -> Result<Reading> {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::{Program, Result, Stage};
+use crate::container::limits::GROUP_STEM;
 use crate::kernel::process::{Clone3, Ended};
+use crate::trace::Trace;
 
 /// How a command of ours ended, and what it wrote.
 pub struct Ran {
@@ -21,10 +23,21 @@ impl Stage {
         const PATIENCE: Duration = Duration::from_secs(300);
         let mut pipes = Program::pipes()?;
         let argv: Vec<&str> = ["glassbox"].iter().chain(args).copied().collect();
-        let state = format!("XDG_STATE_HOME=/tmp/{home}");
-        let env = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", &state];
+        let env = self.own_environment(home)?;
+        let env: Vec<&str> = env.iter().map(String::as_str).collect();
         let child = self.child("glassbox", Clone3::new(), |_| pipes.execve("/proc/self/exe", &argv, &env))?;
         let text = pipes.read_to_end(PATIENCE)?;
         Ok(Ran { ended: child.wait()?, text: text.trim_end().into() })
+    }
+
+    /// The environment of a command of ours. The groups of the containers that it makes are in the ledger with that.
+    pub fn own_environment(&self, home: &str) -> Result<[String; 3]> {
+        let stem = format!("glassbox-{}", self.scene.run);
+        self.scene.note(&Trace::CgroupsOf(stem.clone()))?;
+        Ok([
+            "PATH=/usr/sbin:/usr/bin:/sbin:/bin".into(),
+            format!("XDG_STATE_HOME=/tmp/{home}"),
+            format!("{GROUP_STEM}={stem}"),
+        ])
     }
 }

@@ -20,6 +20,8 @@ pub enum Trace {
     Process(Identity),
     /// A cgroup directory of ours.
     Cgroup(PathBuf),
+    /// Cgroups whose names begin so, and go on behind a dash: those of the containers of a run.
+    CgroupsOf(String),
     /// Cgroups of this name that a student is asked to make, wherever that will be. Processes in them are
     /// the student's own: a group that has any is left alone.
     StudentCgroups(String),
@@ -112,16 +114,26 @@ pub fn remove(trace: &Trace) -> Result<(), String> {
         Trace::Directory(path) => gone(fs::remove_dir_all(path), path),
         Trace::StudentCgroups(name) => remove_student_cgroups(name),
         Trace::LoopFile(name) => await_detachment(name),
+        Trace::CgroupsOf(stem) => remove_cgroups_of(stem),
         Trace::Cgroup(path) if !path.exists() => Ok(()),
-        Trace::Cgroup(path) => {
-            for pid in crate::probe::cgroup::processes(path).unwrap_or_default() {
-                if let Some(identity) = Identity::of(crate::kernel::Pid::from_raw(pid)) {
-                    identity.end();
-                }
-            }
-            crate::kernel::cgroup::remove_dir(path).map_err(|error| error.to_string())
+        Trace::Cgroup(path) => remove_cgroup(path),
+    }
+}
+
+/// With every process in it.
+fn remove_cgroup(path: &Path) -> Result<(), String> {
+    for pid in crate::probe::cgroup::processes(path).unwrap_or_default() {
+        if let Some(identity) = Identity::of(crate::kernel::Pid::from_raw(pid)) {
+            identity.end();
         }
     }
+    crate::kernel::cgroup::remove_dir(path).map_err(|error| error.to_string())
+}
+
+fn remove_cgroups_of(stem: &str) -> Result<(), String> {
+    let places = crate::probe::cgroup::hierarchies().map_err(|error| error.to_string())?.places();
+    let is_of = |name: &str| name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('-'));
+    places.iter().filter(|place| is_of(place.name())).try_for_each(|place| remove_cgroup(&place.dir))
 }
 
 fn await_detachment(name: &str) -> Result<(), String> {
