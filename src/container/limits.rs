@@ -12,6 +12,7 @@ use super::spec::{CPU_PERIOD, Limits};
 use crate::kernel::cgroup::{self, Controller, Group, Hierarchies};
 use crate::kernel::{Errno, Pid, fs};
 use crate::probe::cgroup::{oom_kills, processes};
+use crate::trace::GROUP_STEM;
 
 /// Where the group of a new container would be. Where this user may make none, and no limit was asked for, there is none.
 pub fn plan(hierarchies: &Hierarchies, limits: &Limits, name: &str) -> Result<Option<Group>> {
@@ -39,10 +40,6 @@ pub fn plan(hierarchies: &Hierarchies, limits: &Limits, name: &str) -> Result<Op
 pub fn hierarchies() -> Result<Hierarchies> {
     doing("cannot read /proc/self/mountinfo", Hierarchies::detect())
 }
-
-/// Set by a lesson for the commands of ours that it runs: the groups of their containers are called after its run, and
-/// whoever clears up after it finds them by that.
-pub const GROUP_STEM: &str = "GLASSBOX_GROUP_STEM";
 
 /// What the group of a container is called.
 pub fn group_name(id: &Id) -> String {

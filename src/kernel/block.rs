@@ -27,8 +27,8 @@ impl Loop {
         const CONTROL: &str = "/dev/loop-control";
         const AUTOCLEAR: u32 = 4; // LO_FLAGS_AUTOCLEAR of linux/loop.h
         let file = file.as_ref();
-        let backing = open(file, OFlag::empty())?;
         let control = open(Path::new(CONTROL), OFlag::empty())?;
+        let backing = open(file, OFlag::empty())?;
         let mut tries = 100;
         loop {
             let args = || format!("{}, LOOP_CTL_GET_FREE", quoted(CONTROL));

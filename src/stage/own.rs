@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use super::{Program, Result, Stage};
-use crate::container::limits::GROUP_STEM;
 use crate::kernel::process::{Clone3, Ended};
-use crate::trace::Trace;
+use crate::trace::{GROUP_STEM, Trace};
 
 /// How a command of ours ended, and what it wrote.
 pub struct Ran {

@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::Identity;
 use crate::kernel::error::answer;
 
+/// Set by a lesson for the commands of ours that it runs: the groups of their containers are called after its run, and
+/// whoever clears up after it finds them by that.
+pub const GROUP_STEM: &str = "GLASSBOX_GROUP_STEM";
+
 /// Something on the host that outlives the process that made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -11,5 +11,5 @@ mod run;
 pub mod sweep;
 
 pub use identity::Identity;
-pub use ledger::{Ledger, Trace};
+pub use ledger::{GROUP_STEM, Ledger, Trace};
 pub use run::RunId;
