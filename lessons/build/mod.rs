@@ -5,7 +5,6 @@ mod props;
 
 use crate::event::{Source, kernel_doc};
 use crate::kernel::fs;
-use crate::kernel::namespace::Kind;
 use crate::machine::Need;
 use crate::probe::{Reading, file};
 use crate::stage::{Lesson, Result, Stage};
@@ -17,18 +16,7 @@ pub(super) const LESSON: Lesson = Lesson {
     title: "Building an image",
     minutes: 10,
     steps: 4,
-    needs: &[
-        Need::Overlay,
-        Need::Namespace(Kind::Mnt),
-        Need::Namespace(Kind::Uts),
-        Need::Namespace(Kind::Ipc),
-        Need::Namespace(Kind::Pid),
-        Need::Namespace(Kind::Net),
-        Need::Namespace(Kind::Cgroup),
-        Need::Proc,
-        Need::Devices,
-        Need::Seccomp,
-    ],
+    needs: Need::OF_A_CONTAINER,
     run,
     lab: lab::LAB,
 };

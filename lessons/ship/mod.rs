@@ -4,7 +4,6 @@ mod lab;
 mod props;
 
 use crate::event::{Source, man};
-use crate::kernel::namespace::Kind;
 use crate::kernel::{Errno, Refused, fs};
 use crate::machine::Need;
 use crate::probe::files::length;
@@ -20,18 +19,7 @@ pub(super) const LESSON: Lesson = Lesson {
     title: "Shipping an image",
     minutes: 10,
     steps: 4,
-    needs: &[
-        Need::Overlay,
-        Need::Namespace(Kind::Mnt),
-        Need::Namespace(Kind::Uts),
-        Need::Namespace(Kind::Ipc),
-        Need::Namespace(Kind::Pid),
-        Need::Namespace(Kind::Net),
-        Need::Namespace(Kind::Cgroup),
-        Need::Proc,
-        Need::Devices,
-        Need::Seccomp,
-    ],
+    needs: Need::OF_A_CONTAINER,
     run,
     lab: lab::LAB,
 };

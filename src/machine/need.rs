@@ -108,6 +108,20 @@ impl fmt::Display for Verdict {
 }
 
 impl Need {
+    /// What `glassbox run` cannot do without.
+    pub const OF_A_CONTAINER: &[Self] = &[
+        Self::Overlay,
+        Self::Namespace(Kind::Mnt),
+        Self::Namespace(Kind::Uts),
+        Self::Namespace(Kind::Ipc),
+        Self::Namespace(Kind::Pid),
+        Self::Namespace(Kind::Net),
+        Self::Namespace(Kind::Cgroup),
+        Self::Proc,
+        Self::Devices,
+        Self::Seccomp,
+    ];
+
     /// The cgroup controller that this is about.
     pub fn controller(self) -> Option<Controller> {
         match self {
