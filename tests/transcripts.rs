@@ -50,9 +50,12 @@ fn transcript(lesson: &'static str, format: &str) {
          and accept it with\n  INSTA_UPDATE=always cargo test --test transcripts",
         who(),
     );
-    // insta writes what is new beside what it was. In a tree of somebody else's this user can only compare.
+    // insta writes what is new beside what it was. Where nothing is to be written it says too little: what differs
+    // has to be seen from here, on whatever machine it is.
     let dir = file.parent().unwrap();
-    if file.exists() && nix::unistd::access(dir, nix::unistd::AccessFlags::W_OK).is_err() {
+    let only_compares = matches!(update.as_str(), "" | "auto" | "no") && std::env::var_os("CI").is_some()
+        || nix::unistd::access(dir, nix::unistd::AccessFlags::W_OK).is_err();
+    if file.exists() && only_compares {
         let kept = std::fs::read_to_string(&file).unwrap();
         let kept = kept.splitn(3, "---\n").nth(2).unwrap_or_default().trim_end();
         let same = kept == first.trim_end();

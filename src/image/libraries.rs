@@ -4,7 +4,7 @@
 //! `/etc/ld.so.conf`, then those that every system has. A library for another processor, which a machine can
 //! have beside its own, is passed over. Nothing is executed to find out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -16,36 +16,57 @@ use elf::endian::AnyEndian;
 use super::tiny::Error;
 
 /// What the dynamic section of a file asks for.
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Dynamic {
     interpreter: Option<PathBuf>,
     needed: Vec<String>,
     run_path: Vec<PathBuf>,
 }
 
-/// The loader and every library that `program` needs, directly or not; empty for a static program.
-pub(super) fn of(program: &Path) -> Result<BTreeSet<PathBuf>, Error> {
-    let system = system_directories();
-    let mut found = BTreeSet::new();
-    let mut open = vec![program.to_path_buf()];
-    while let Some(file) = open.pop() {
-        let dynamic = read(&file)?;
-        found.extend(dynamic.interpreter);
-        for name in dynamic.needed {
-            // The loader itself is among the libraries, under its own name.
-            let known = found.iter().any(|path| path.ends_with(&name));
-            let Some(path) = find(&name, dynamic.run_path.iter().chain(&system), processor(&file)) else {
-                if known {
-                    continue;
+/// The search, for many programs: what they share is read once.
+pub(super) struct Libraries {
+    system: Vec<PathBuf>,
+    read: BTreeMap<PathBuf, Dynamic>,
+}
+
+impl Libraries {
+    pub(super) fn new() -> Self {
+        Self { system: system_directories(), read: BTreeMap::new() }
+    }
+
+    /// The loader and every library that `program` needs, directly or not; empty for a static program.
+    pub(super) fn of(&mut self, program: &Path) -> Result<BTreeSet<PathBuf>, Error> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![program.to_path_buf()];
+        while let Some(file) = open.pop() {
+            let dynamic = self.read(&file)?;
+            found.extend(dynamic.interpreter);
+            for name in dynamic.needed {
+                // The loader itself is among the libraries, under its own name.
+                let known = found.iter().any(|path| path.ends_with(&name));
+                let dirs = dynamic.run_path.iter().chain(&self.system);
+                let Some(path) = find(&name, dirs, processor(&file)) else {
+                    if known {
+                        continue;
+                    }
+                    return Err(Error::Library { program: program.to_path_buf(), library: name });
+                };
+                if found.insert(path.clone()) {
+                    open.push(path);
                 }
-                return Err(Error::Library { program: program.to_path_buf(), library: name });
-            };
-            if found.insert(path.clone()) {
-                open.push(path);
             }
         }
+        Ok(found)
     }
-    Ok(found)
+
+    fn read(&mut self, file: &Path) -> Result<Dynamic, Error> {
+        if let Some(dynamic) = self.read.get(file) {
+            return Ok(dynamic.clone());
+        }
+        let dynamic = read(file)?;
+        self.read.insert(file.to_path_buf(), dynamic.clone());
+        Ok(dynamic)
+    }
 }
 
 /// The first file of this name that is for this processor.
@@ -176,7 +197,7 @@ mod tests {
     #[test]
     fn the_shell_of_this_machine_has_all_that_it_needs() -> Result<(), Error> {
         let shell = crate::probe::programs::find("sh").unwrap_or_default();
-        for library in of(&shell)? {
+        for library in Libraries::new().of(&shell)? {
             assert!(library.is_file(), "{}", library.display());
         }
         Ok(())

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use super::digest::Hash;
 use super::import::{self, About};
+use super::libraries::Libraries;
 use super::store::{Image, Store};
-use super::{Execution, Reference, libraries, load, pack};
+use super::{Execution, Reference, load, pack};
 use crate::kernel::{self, fs as kfs};
 use crate::machine::Attempt;
 use crate::probe::programs;
@@ -115,7 +116,7 @@ fn fill(root: &Path) -> Result<Tiny, Error> {
     kfs::create(root.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n")?;
     kfs::create(root.join("etc/group"), "root:x:0:\n")?;
     let mut tiny = Tiny { programs: vec![], libraries: 0, bytes: 0 };
-    let mut libraries = BTreeSet::new();
+    let (mut search, mut libraries) = (Libraries::new(), BTreeSet::new());
     for name in NEEDED.iter().chain(&WELCOME) {
         let Some(program) = programs::find(name) else {
             if NEEDED.contains(name) {
@@ -123,7 +124,7 @@ fn fill(root: &Path) -> Result<Tiny, Error> {
             }
             continue;
         };
-        match libraries::of(&program) {
+        match search.of(&program) {
             Ok(needed) => libraries.extend(needed),
             // A script, or a program whose libraries are elsewhere: the image does without it.
             Err(_) if !NEEDED.contains(name) => continue,

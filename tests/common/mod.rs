@@ -46,7 +46,18 @@ pub(crate) fn trial(name: impl Into<String>, test: impl FnOnce() + Send + 'stati
 
 /// Run the tests as `cargo test` wants it; the last line counts what was skipped.
 pub(crate) fn run(trials: Vec<Trial>) -> ExitCode {
-    let arguments = Arguments::from_args();
+    run_with(Arguments::from_args(), trials)
+}
+
+/// The same for tests that wait more than they work: more of them side by side.
+pub(crate) fn run_while_others_wait(trials: Vec<Trial>) -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    arguments.test_threads = arguments.test_threads.or(Some(3 * processors));
+    run_with(arguments, trials)
+}
+
+fn run_with(arguments: Arguments, trials: Vec<Trial>) -> ExitCode {
     watchdog::start();
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !arguments.list {

@@ -163,11 +163,11 @@ fn main() -> ExitCode {
     common::run(trials)
 }
 
-/// Where there is no time for everything, the reference of each lab and one trial of sixteen: another sample has others.
+/// Where there is no time for everything, the reference of each lab and one trial of sixty: another sample has others.
 fn is_in_sample(what: &str) -> bool {
     let number: usize = what.bytes().map(usize::from).sum();
     let chosen =
-        |sample: usize| what.ends_with(": the reference passes") || (number + sample).is_multiple_of(16);
+        |sample: usize| what.ends_with(": the reference passes") || (number + sample).is_multiple_of(60);
     common::sample().is_none_or(chosen)
 }
 

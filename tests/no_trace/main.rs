@@ -12,6 +12,7 @@ mod host;
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::{GLASSBOX, Home, eventually};
@@ -31,6 +32,9 @@ const ENDINGS: [Ending; 6] = [
     ("sweep", janitor_killed_too),
 ];
 
+/// Those who measure who gets how much of a CPU take turns.
+static CPU: Mutex<()> = Mutex::new(());
+
 fn main() -> ExitCode {
     let mut trials = vec![
         common::trial("a sweep leaves those alone that still run", sweep_while_running),
@@ -39,11 +43,14 @@ fn main() -> ExitCode {
     for (number, lesson) in common::lessons().into_iter().enumerate() {
         for (way, (name, end)) in ENDINGS.into_iter().enumerate() {
             if is_in_sample(number, way) {
-                trials.push(common::trial(format!("{lesson} {name}"), move || end(lesson)));
+                trials.push(common::trial(format!("{lesson} {name}"), move || {
+                    let _turn = (lesson == "cpu").then(|| CPU.lock().unwrap_or_else(PoisonError::into_inner));
+                    end(lesson);
+                }));
             }
         }
     }
-    common::run(trials)
+    common::run_while_others_wait(trials)
 }
 
 /// Where there is no time for everything, one lesson of five, ended in one way at one of its pauses: another
