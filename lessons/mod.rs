@@ -41,6 +41,7 @@ mod pids;
 #[path = "pivot-root/mod.rs"]
 mod pivot_root;
 mod process;
+mod seccomp;
 mod ship;
 #[path = "storage-drivers/mod.rs"]
 mod storage_drivers;
@@ -116,6 +117,7 @@ pub const PARTS: &[Part] = &[
             &vxlan::LESSON,
         ],
     },
+    Part { title: "Security", lessons: &[&seccomp::LESSON] },
     Part { title: "The container", lessons: &[&container::LESSON, &exec::LESSON] },
 ];
 

@@ -39,6 +39,7 @@ mod pids;
 mod pivot_root;
 mod process;
 mod report;
+mod seccomp;
 mod ship;
 mod storage_drivers;
 mod time;
@@ -123,6 +124,7 @@ const ATTEMPTS: &[Attempts] = &[
     host_network::ATTEMPTS,
     macvlan::ATTEMPTS,
     vxlan::ATTEMPTS,
+    seccomp::ATTEMPTS,
     container::ATTEMPTS,
     exec::ATTEMPTS,
 ];
