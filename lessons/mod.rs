@@ -6,6 +6,7 @@ use crate::stage::Lesson;
 
 mod bridge;
 mod build;
+mod capabilities;
 #[path = "cgroup-ns/mod.rs"]
 mod cgroup_ns;
 #[path = "cgroup-tree/mod.rs"]
@@ -117,7 +118,7 @@ pub const PARTS: &[Part] = &[
             &vxlan::LESSON,
         ],
     },
-    Part { title: "Security", lessons: &[&seccomp::LESSON] },
+    Part { title: "Security", lessons: &[&capabilities::LESSON, &seccomp::LESSON] },
     Part { title: "The container", lessons: &[&container::LESSON, &exec::LESSON] },
 ];
 

@@ -8,6 +8,7 @@
 mod bench;
 mod bridge;
 mod build;
+mod capabilities;
 mod cgroup_ns;
 mod cgroup_tree;
 mod chroot;
@@ -124,6 +125,7 @@ const ATTEMPTS: &[Attempts] = &[
     host_network::ATTEMPTS,
     macvlan::ATTEMPTS,
     vxlan::ATTEMPTS,
+    capabilities::ATTEMPTS,
     seccomp::ATTEMPTS,
     container::ATTEMPTS,
     exec::ATTEMPTS,
