@@ -32,7 +32,7 @@ impl Keyboard {
         // The container's first process would not notice Ctrl-C.
         keys.local_flags.remove(LocalFlags::ICANON | LocalFlags::ECHO | LocalFlags::ISIG);
         tcsetattr(&self.terminal, SetArg::TCSADRAIN, &keys)?;
-        write!(self.terminal, "\n {what}: done   [Enter] next  [c]ontinue to the end  [q]uit ")?;
+        write!(self.terminal, "\n {what}: done\n [Enter] next  [c]ontinue to the end  [q]uit ")?;
         let mut byte = [0];
         let goes_on = loop {
             let read = self.terminal.read(&mut byte)?;
