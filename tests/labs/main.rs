@@ -142,6 +142,7 @@ fn main() -> ExitCode {
             }
             trials.push(common::trial(what, move || {
                 if common::lab_runs(lab, "lab") {
+                    let _turn = common::turn(lab);
                     test();
                 }
             }));
@@ -164,7 +165,7 @@ fn main() -> ExitCode {
     }
     trials.extend(life::of_the_commands());
     trials.extend(report::trials());
-    common::run(trials)
+    common::run_while_others_wait(trials)
 }
 
 /// Where there is no time for everything, the reference of each lab and one trial of sixty: another sample has others.
