@@ -7,30 +7,30 @@ pub(crate) const ATTEMPTS: Attempts = Attempts {
     tools: &["setpriv", "unshare", "id"],
     prelude: "
         start() {
-            if [ $(id -u) = 0 ]; then setpriv \"$@\" sleep $seconds &
-            else unshare --user --map-root-user setpriv \"$@\" sleep $seconds & fi
+            if [ $(id -u) = 0 ]; then setpriv \"$@\" &
+            else unshare --user --map-root-user setpriv \"$@\" & fi
         }",
     wrong: &[
         Wrong {
             what: "another wall: no_new_privs takes no capability from root",
-            script: "start --no-new-privs",
+            script: "start --no-new-privs sleep $seconds",
             claim: "its bounding set has neither of them",
             says: "its bounding set still has both",
         },
         Wrong {
             what: "one of two",
-            script: "start --bounding-set=-$one",
+            script: "start --bounding-set=-$one sleep $seconds",
             claim: "its bounding set has neither of them",
             says: "its bounding set still has",
         },
         Wrong {
             what: "everything",
-            script: "start --bounding-set=-all",
+            script: "start --bounding-set=-all sleep $seconds",
             claim: "it has all others",
             says: "more was taken than the two",
         },
     ],
-    right: &[Right { what: "setpriv", script: "start --bounding-set=-$one,-$two" }],
+    right: &[Right { what: "setpriv", script: "start --bounding-set=-$one,-$two sleep $seconds" }],
     follow: Some("eval \"$hint\""),
     runs: Some("sleep $seconds"),
 };
