@@ -7,7 +7,7 @@ use crate::kernel::process::Clone3;
 use crate::lab::{Exam, Kind, Lab, Record, Setting, lasting, program};
 use crate::machine::Need;
 use crate::probe::around;
-use crate::probe::process::{running, status};
+use crate::probe::process::status;
 use crate::trace::Ledger;
 
 pub(super) const LAB: Lab = Lab {
@@ -68,15 +68,14 @@ fn drawn(record: &Record) -> Set {
 }
 
 fn check(record: &Record, exam: &mut Exam) -> Result<()> {
-    let found = running(&command(record));
-    let seen = found.map_or("no such process".into(), |pid| format!("process {pid}"));
-    exam.claim(format!("`{}` is running", command(record)), found.is_some(), seen, "/proc/*/cmdline")
-        .mistake("start it, and leave it running in another terminal or with & at the end")
-        .hints([
+    let found = exam.running(
+        &command(record),
+        [
             "setpriv(1) starts a program with other sets of capabilities".into(),
             "the set that limits what programs can get is the bounding set".into(),
             way(record),
-        ]);
+        ],
+    );
     let Some(pid) = found else { return Ok(()) };
     let again =
         |first: &str, second: &str| [first.into(), second.into(), format!("kill {pid}; {}", way(record))];
