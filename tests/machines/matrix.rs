@@ -1,4 +1,4 @@
-//! Boots the machines, two at a time, and hands each cell's test what came of it.
+//! Boots the machines, some at a time, and hands each cell's test what came of it.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -22,7 +22,8 @@ impl Matrix {
         Self { cells, done: Mutex::default(), changed: Condvar::new() }
     }
 
-    /// Boot the machines, one on each processor at a time: a machine mostly does one thing at a time.
+    /// Boot the machines, one more than there are processors at a time: each does one thing at a time, and waits now and
+    /// then.
     pub(crate) fn boot_all(&self) {
         let ready = tree::disk().and_then(|tree| Ok((tree, Payload::pack()?)));
         let (tree, payload) = match ready {
@@ -36,7 +37,7 @@ impl Matrix {
         let queue = Mutex::new(self.machines().into_iter());
         let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
         thread::scope(|scope| {
-            for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            for _ in 0..=thread::available_parallelism().map_or(1, usize::from) {
                 scope.spawn(|| {
                     while let Some(machine) = next() {
                         self.boot(machine, &tree, &payload);

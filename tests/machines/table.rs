@@ -48,25 +48,30 @@ pub(crate) fn hold(rows: &Rows) {
     assert_eq!(there, table, "the README's table is not what was found");
 }
 
-/// Machines on which the same holds share a line.
+/// Machines on which the same holds share a line. What is left out wherever anything works stands before them.
 fn what_works_where(rows: &Rows) -> String {
-    let everywhere = left_out_everywhere(rows);
+    let nowhere = left_out_by_all(rows, |_| true, &[]);
+    let to_root = left_out_by_all(rows, |who| who != Who::Root, &nowhere);
     let mut lines: Vec<(String, String, Vec<&str>)> = vec![];
     for (machine, cell, row) in rows {
         let who = match cell.says {
             "" => cell.who.name().to_string(),
             says => format!("{}, {says}", short(cell.who)),
         };
-        let outcome = say(reasons(row).filter(|reason| !everywhere.contains(reason)), row.passed.is_empty());
+        let is_told = |(what, _): &(String, &str)| {
+            let told = |list: &[(String, &str)]| list.iter().any(|(other, _)| other == what);
+            !told(&nowhere) && (cell.who == Who::Root || !told(&to_root))
+        };
+        let outcome = say(reasons(row).filter(is_told), row.passed.is_empty());
         match lines.iter_mut().find(|(other, same, _)| *other == who && *same == outcome) {
             Some((.., machines)) => machines.push(machine.name),
             None => lines.push((who, outcome, vec![machine.name])),
         }
     }
     let mut text = String::new();
-    if !everywhere.is_empty() {
-        text =
-            format!("None of them has what some lessons want – {}.\n\n", say(everywhere.into_iter(), false));
+    let lists = [(nowhere, "Nowhere here"), (to_root, "For root alone")];
+    for (list, whose) in lists.into_iter().filter(|(list, _)| !list.is_empty()) {
+        text.push_str(&format!("{whose} – {}.\n\n", say(list.into_iter(), false)));
     }
     text.push_str("| who | where | what is skipped, and why |\n| --- | --- | --- |\n");
     for (who, outcome, machines) in lines {
@@ -92,12 +97,25 @@ fn reasons(row: &Row) -> impl Iterator<Item = (String, &str)> {
     whole.chain(parts).map(|(what, skip)| (what, in_short(&skip.why)))
 }
 
-/// What is left out wherever anything works: these machines do not have it.
-fn left_out_everywhere(rows: &Rows) -> Vec<(String, &str)> {
-    let mut working = rows.iter().map(|(.., row)| row).filter(|row| !row.passed.is_empty());
-    let Some(first) = working.next() else { return vec![] };
-    let others: Vec<Vec<_>> = working.map(|row| reasons(row).collect()).collect();
-    reasons(first).filter(|reason| others.iter().all(|other| other.contains(reason))).collect()
+/// What all of these leave out where anything works at all, for whatever reason; the reason of most of them.
+fn left_out_by_all<'a>(
+    rows: &'a Rows,
+    of: impl Fn(Who) -> bool,
+    but: &[(String, &str)],
+) -> Vec<(String, &'a str)> {
+    let working = rows.iter().filter(|(_, cell, row)| of(cell.who) && !row.passed.is_empty());
+    let all: Vec<Vec<(String, &str)>> = working.map(|(.., row)| reasons(row).collect()).collect();
+    let why = |what: &str| {
+        // With a lesson its parts are left out.
+        let is_it = |other: &str| other == what || what.starts_with(&format!("in {other} "));
+        let whys: Option<Vec<&str>> =
+            all.iter().map(|row| row.iter().find(|(other, _)| is_it(other)).map(|(_, why)| *why)).collect();
+        let whys = whys?;
+        whys.iter().max_by_key(|why| whys.iter().filter(|other| other == why).count()).copied()
+    };
+    let first = all.first().into_iter().flatten().map(|(what, _)| what);
+    let others = first.filter(|what| !but.iter().any(|(other, _)| other == *what));
+    others.filter_map(|what| Some((what.clone(), why(what)?))).collect()
 }
 
 /// Those with the same reason together.
