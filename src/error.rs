@@ -33,6 +33,9 @@ pub enum Error {
     /// The machine's own files are not as needed.
     #[error(transparent)]
     Image(#[from] crate::image::Error),
+    /// A container could not be started.
+    #[error(transparent)]
+    Container(#[from] crate::container::Error),
     /// Something else that the system refused.
     #[error("{what}: {}", answer(why))]
     Io {
@@ -60,6 +63,7 @@ impl Error {
             Error::Unreadable(state) => explain(state),
             Error::Cgroup(missing) => explain(missing),
             Error::Image(error) => error.explained(),
+            Error::Container(error) => error.explained(),
             Error::Io { what, why } => explain(Attempt::system(what, why)),
             Error::Output(why) => explain(Attempt::output(why)),
             Error::Told(refusal) => refusal.clone(),

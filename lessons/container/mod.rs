@@ -3,9 +3,11 @@
 mod inside;
 mod lab;
 
+use std::ops::Deref;
 use std::path::Path;
 
 use crate::container::masks;
+use crate::container::start::init_layer;
 use crate::event::{kernel_doc, man};
 use crate::image::tiny;
 use crate::kernel::cgroup::{Controller, MEMORY_MAX, PIDS_MAX};
@@ -75,6 +77,7 @@ fn image_is_a_directory(stage: &mut Stage) -> Result<()> {
     );
     ["tiny", "upper", "work", "merged"].iter().try_for_each(fs::mkdir)?;
     let tiny = stage.backstage(|| tiny::build(Path::new("tiny")))?;
+    stage.backstage(|| init_layer::provide(Path::new("")))?;
     stage.measure("programs in the image", tiny.programs.len(), "tiny/bin");
     stage.measure("libraries that they need", tiny.libraries, "their ELF headers");
     stage.measure("size", format!("{} KiB", tiny.bytes / 1024), "stat()");
@@ -148,7 +151,7 @@ fn one_clone(stage: &mut Stage, limits: Option<&LessonGroup>, shell: &Program) -
             "Inside and outside read the same boot_id. A container is a process of this kernel which has been
              given other views; a virtual machine would have booted a second one.",
         )?;
-        inside::become_contained(lane, shell)
+        inside::become_contained(lane, limits.map(Deref::deref), shell)
     };
     let container = match limits {
         Some(group) => stage.child_in(group, "container", clone, body)?,
@@ -179,8 +182,9 @@ fn one_clone(stage: &mut Stage, limits: Option<&LessonGroup>, shell: &Program) -
 fn own_root(stage: &mut Stage, container: &mut Child) -> Result<()> {
     stage.step("a root of its own");
     stage.say(
-        "Next, the files. The image becomes the read-only lower layer of an overlay mount, with an empty
-         directory on top for whatever the container writes. Then pivot_root makes it the root.",
+        "Next, the files. The image becomes a read-only layer of an overlay mount, with an empty directory on
+         top for whatever the container writes. A small init layer between them has the places that mounts
+         need, for images that lack them. Then pivot_root makes all of it the root.",
     );
     let hosts = mounted("self", "/")?.varying();
     container.go_on();
@@ -197,7 +201,7 @@ fn own_root(stage: &mut Stage, container: &mut Child) -> Result<()> {
         &[man("pivot_root", 2), kernel_doc("Overlay Filesystem", "filesystems/overlayfs")],
     );
     stage.try_it(format!("ls /proc/{}/root/", container.pid()), "its root, seen from the host");
-    stage.pause("the container has its root; the host's files are still at /old")
+    stage.pause("the container has its root; the host's is still there, mounted on top of it")
 }
 // ANCHOR_END: root
 
@@ -205,14 +209,17 @@ fn own_root(stage: &mut Stage, container: &mut Child) -> Result<()> {
 fn own_devices(stage: &mut Stage, container: &mut Child) -> Result<()> {
     stage.step("proc, sys, dev, and what is covered");
     stage.say(
-        "Programs expect /proc, /sys and some devices. Each is mounted anew, for these namespaces. When the
-         host's devices are not needed any more the old root goes. At last those files that tell about the
-         whole machine, and are in no namespace, are covered or made read-only.",
+        "Programs expect /proc, /sys and some devices. Each is mounted anew, for these namespaces; as soon as
+         nothing of the host's is needed any more the old root goes. Three files of /etc are the container's
+         own. At last those files that tell about the whole machine, and are in no namespace, are covered or
+         made read-only.",
     );
     container.go_on();
     let pid = container.pid();
     let points = mount_points(pid)?;
-    let hosts = points.iter().filter(|point| point.starts_with("/old") || point.starts_with("/tmp")).count();
+    let roots = points.iter().filter(|point| *point == "/").count();
+    let hosts = points.iter().filter(|point| point.starts_with("/tmp")).count();
+    stage.check("one root is left").expect(1usize).saw((roots, format!("/proc/{pid}/mountinfo")))?;
     stage
         .check("its mount table holds nothing of the host")
         .expect(0usize)
@@ -251,7 +258,8 @@ fn has_disk(names: &str) -> bool {
 fn lesser_root(stage: &mut Stage, container: &mut Child) -> Result<()> {
     stage.step("root, but less");
     stage.say(
-        "Inside, the user is root. Capabilities divide root's power into some forty pieces, of which a
+        "The process gets its host name, its loopback interface and a session of its own. Inside, the user is
+         root. Capabilities divide root's power into some forty pieces, of which a
          container keeps fourteen; no_new_privs forbids to gain any by executing a program; and the seccomp
          filter lets through only those system calls that are about the container itself.",
     );

@@ -33,6 +33,15 @@ impl Program {
         Ok(Self { input, output, its: Some((its_input, its_output)), unread: vec![] })
     }
 
+    /// In the child: what is to be its standard input, output and error.
+    pub fn its_ends(&self) -> Result<[Option<OwnedFd>; 3]> {
+        let ends = || -> io::Result<_> {
+            let (input, output) = self.its.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
+            Ok([Some(input.try_clone()?), Some(output.try_clone()?), Some(output.try_clone()?)])
+        };
+        doing("copying the ends of its pipes", ends())
+    }
+
     /// In the child: `execve(2)` with the pipes as standard input, output and error.
     pub fn execve(&self, program: &str, argv: &[&str], env: &[&str]) -> Result<()> {
         let redirect = || -> io::Result<()> {

@@ -176,7 +176,7 @@ fn own_cpu(call: &mut Call) {
 fn descriptors(call: &mut Call) {
     const OWN: &str = "/proc/self/fd/";
     let rest = |text: &str| text.trim_start_matches(|sign: char| sign.is_ascii_digit()).to_string();
-    if matches!(call.name.as_str(), "open" | "pidfd_open" | "mq_open" | "socket")
+    if matches!(call.name.as_str(), "open" | "open_tree" | "pidfd_open" | "mq_open" | "socket")
         && call.errno.is_none()
         && call.result != "0"
     {
@@ -186,6 +186,7 @@ fn descriptors(call: &mut Call) {
         call.name.as_str(),
         "fchdir"
             | "ftruncate"
+            | "move_mount"
             | "setns"
             | "bind"
             | "listen"

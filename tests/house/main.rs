@@ -24,7 +24,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("trace", &["kernel", "probe", "machine"]),
     ("image", &["kernel", "probe", "machine"]),
     ("container", &["kernel", "probe", "machine", "trace", "image"]),
-    ("error", &["kernel", "probe", "machine", "image"]),
+    ("error", &["kernel", "probe", "machine", "image", "container"]),
     ("lab", &["state", "kernel", "probe", "machine", "trace", "error"]),
     ("stage", &["event", "kernel", "probe", "machine", "trace", "error", "lab"]),
     (

@@ -18,7 +18,7 @@ pub(crate) const TRACED: &str = "trace=\
     ?mkdir,?mkdirat,?rmdir,?unlink,?unlinkat,?rename,?renameat,?renameat2,?symlink,?symlinkat,?link,?linkat,\
     ?fsync,?close,?mknod,?mknodat,?chmod,?fchmod,?fchmodat,?chown,?fchown,?lchown,?fchownat,?truncate,?ftruncate,\
     ?open,?openat,?openat2,?creat,?write,?pwrite64,?writev,?pwritev,?copy_file_range,?sendfile,?splice,\
-    ?shmget,?semget,?msgget,?msgsnd,?mq_open,?kill,?tkill,?tgkill,?pidfd_send_signal,?chdir,?fchdir";
+    ?shmget,?semget,?msgget,?msgsnd,?mq_open,?kill,?tkill,?tgkill,?pidfd_send_signal,setsid,?chdir,?fchdir";
 
 /// Of these calls only some forms change anything that a lesson is about.
 fn state_changing(call: &str, args: &[String]) -> bool {

@@ -66,9 +66,7 @@ fn explained_start() {
     let made = home.run(["image", "inspect", "tiny"]);
     assert_eq!(made.code, Some(0), "{made}");
     let mut strace = home.command("strace");
-    // This is done in every container, and in no lesson.
-    let traced = format!("{},setsid", executed::TRACED);
-    strace.args(["-ff", "-y", "-s", "8192", "--decode-pids=pidns", "-e", &traced, "-o"]);
+    strace.args(["-ff", "-y", "-s", "8192", "--decode-pids=pidns", "-e", executed::TRACED, "-o"]);
     strace.arg(traces.path().join("trace")).arg(common::GLASSBOX);
     // Under strace an ordinary user's container has root and nobody else.
     let user = if common::is_root() { "7" } else { "0" };
@@ -78,13 +76,8 @@ fn explained_start() {
     let events = common::events(&ran.err);
     let inside = events.iter().find(|event| event["lane"] == "container").expect("it says something");
     let inside = inside["pid"].as_i64().unwrap() as i32;
-    // What it writes to tell is no part of the story, and that it ends with its maker is armed in every process.
-    let counts = |action: &Action| {
-        let tells = action.args.iter().any(|arg| arg.starts_with("\"{\\\"v\\\":1,"));
-        let is_armed = action.args.first().is_some_and(|first| first == "PR_SET_PDEATHSIG");
-        // Versions of strace write the largest number in different ways.
-        !tells && !is_armed && action.call != "close_range"
-    };
+    // What it writes to tell is no part of the story.
+    let counts = |action: &Action| !action.args.iter().any(|arg| arg.starts_with("\"{\\\"v\\\":1,"));
     let only = |mut actions: Actions| {
         let own = actions.remove(&inside).unwrap_or_default().into_iter().filter(counts).collect();
         Actions::from([(inside, own)])

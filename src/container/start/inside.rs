@@ -16,6 +16,7 @@ use crate::kernel::namespace::{Kind, map_self_to_root, unshare};
 use crate::kernel::process::{close_range_on_exec, set_no_new_privs};
 use crate::kernel::{capability, net, uts};
 
+// ANCHOR: parts
 /// Become the container, part by part, and at last its program. Returns only if that failed.
 ///
 /// `is_joined` says whether the process was made inside of its cgroup.
@@ -25,24 +26,24 @@ pub fn become_contained(
     is_joined: bool,
     walls: &mut dyn Walls,
 ) -> Result<Infallible> {
-    part(walls, Part::Users, || own_users(plan, gate))?;
-    part(walls, Part::Cgroup, || own_cgroup(plan, is_joined))?;
+    walls.around(Part::Users, &mut || own_users(plan, gate))?;
+    walls.around(Part::Cgroup, &mut || own_cgroup(plan, is_joined))?;
     let mut luggage = Luggage::default();
-    part(walls, Part::Root, || {
+    walls.around(Part::Root, &mut || {
         mount::make_private("/")?;
         luggage = Luggage::pack(plan)?;
         plan.root.enter()
     })?;
     // A user namespace may mount these two as long as the host's are in sight, whole.
-    part(walls, Part::Proc, || Ok(devices::mount_proc()?))?;
-    part(walls, Part::Sys, || place::mount_sys(plan, &luggage))?;
-    part(walls, Part::OldRoot, rootfs::leave_host)?;
-    part(walls, Part::Dev, || place::mount_dev(&luggage))?;
-    part(walls, Part::Etc, || etc::provide(plan))?;
-    part(walls, Part::Volumes, || volumes::mount(plan.spec, &luggage.volumes))?;
-    part(walls, Part::Masks, || Ok(masks::apply().map(drop)?))?;
+    walls.around(Part::Proc, &mut || Ok(devices::mount_proc()?))?;
+    walls.around(Part::Sys, &mut || place::mount_sys(plan, &luggage))?;
+    walls.around(Part::OldRoot, &mut rootfs::leave_host)?;
+    walls.around(Part::Dev, &mut || place::mount_dev(&luggage))?;
+    walls.around(Part::Etc, &mut || etc::provide(plan))?;
+    walls.around(Part::Volumes, &mut || volumes::mount(plan.spec, &luggage.volumes))?;
+    walls.around(Part::Masks, &mut || Ok(masks::apply().map(drop)?))?;
     drop(luggage);
-    part(walls, Part::Network, || own_network(plan))?;
+    walls.around(Part::Network, &mut || own_network(plan))?;
     become_program(&plan.spec.process, &plan.confinement, &plan.streams, gate, walls)
 }
 
@@ -54,31 +55,26 @@ pub fn become_program(
     gate: &mut Gate,
     walls: &mut dyn Walls,
 ) -> Result<Infallible> {
-    part(walls, Part::Session, || session::begin(streams, gate))?;
+    walls.around(Part::Session, &mut || session::begin(streams, gate))?;
     let who = identity::find(&process.user)?;
     program::make_directory(&process.cwd)?;
-    part(walls, Part::Bounds, || Ok(capability::bound(confinement.capabilities)?))?;
-    part(walls, Part::Identity, || {
+    walls.around(Part::Bounds, &mut || Ok(capability::bound(confinement.capabilities)?))?;
+    walls.around(Part::Identity, &mut || {
         who.assume()?;
         die_with_maker(gate)
     })?;
-    part(walls, Part::Capabilities, || {
+    walls.around(Part::Capabilities, &mut || {
         // Another user than root has lost them all.
         if who.is_root() { Ok(capability::capset(confinement.capabilities)?) } else { Ok(()) }
     })?;
-    part(walls, Part::NoNewPrivileges, || Ok(set_no_new_privs()?))?;
+    walls.around(Part::NoNewPrivileges, &mut || Ok(set_no_new_privs()?))?;
     close_range_on_exec()?;
-    part(walls, Part::Filter, || {
+    walls.around(Part::Filter, &mut || {
         Ok(confinement.filter.as_ref().map_or(Ok(()), |filter| filter.install())?)
     })?;
     if init::is_wanted(process) { init::begin(process, &who) } else { Err(program::exec(process, &who)) }
 }
-
-fn part(walls: &mut dyn Walls, part: Part, work: impl FnOnce() -> Result<()>) -> Result<()> {
-    walls.before(part)?;
-    work()?;
-    walls.after(part)
-}
+// ANCHOR_END: parts
 
 /// With ranges of numbers the maker maps them; otherwise there is one, and this process may map it itself.
 fn own_users(plan: &Plan, gate: &mut Gate) -> Result<()> {

@@ -6,7 +6,7 @@
 //! container:                └─▶ inside::become_contained: the parts, one after the other ─▶ execve
 //! ```
 //! The maker has no powers over what the container does inside; it only waits. Whoever wants to look on gives
-//! [`Walls`], which are called between the parts, in the container's own process.
+//! [`Walls`], which are called for each part, in the container's own process.
 
 mod etc;
 pub mod gate;

@@ -46,13 +46,10 @@ impl Part {
     pub const COUNT: usize = Part::Filter as usize + 1;
 }
 
-/// Is called between the parts of a start, in the process that does them. An error ends the start.
+/// Is called for each part of a start, in the process that does it. An error ends the start.
 pub trait Walls {
-    /// A part is about to be done.
-    fn before(&mut self, part: Part) -> Result<()>;
-
-    /// A part has been done.
-    fn after(&mut self, part: Part) -> Result<()>;
+    /// Have this part done, by `work`.
+    fn around(&mut self, part: Part, work: &mut dyn FnMut() -> Result<()>) -> Result<()>;
 }
 
 /// Nobody looks on.
@@ -60,11 +57,7 @@ pub trait Walls {
 pub struct Dark;
 
 impl Walls for Dark {
-    fn before(&mut self, _: Part) -> Result<()> {
-        Ok(())
-    }
-
-    fn after(&mut self, _: Part) -> Result<()> {
-        Ok(())
+    fn around(&mut self, _: Part, work: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        work()
     }
 }

@@ -34,8 +34,6 @@ pub(super) enum Format {
 pub(super) struct Lit {
     show: Rc<RefCell<Show>>,
     keyboard: Option<Keyboard>,
-    /// What was there before this part.
-    before: Vec<Option<Reading>>,
 }
 
 /// What is shown goes to where errors go: the container's output has nothing of it.
@@ -63,7 +61,7 @@ impl Lit {
         let show = Rc::new(RefCell::new(show));
         record::install(Some(Box::new(Told(Rc::clone(&show)))));
         let keyboard = if format == Format::Plain { Keyboard::find() } else { None };
-        let lit = Self { show, keyboard, before: vec![] };
+        let lit = Self { show, keyboard };
         let title = "the start of a container".into();
         lit.show(Body::Lesson { id: "run".into(), title, minutes: 0, steps: Part::COUNT })?;
         Ok(lit)
@@ -80,19 +78,14 @@ impl Lit {
 }
 
 impl Walls for Lit {
-    fn before(&mut self, part: Part) -> Result<()> {
+    fn around(&mut self, part: Part, work: &mut dyn FnMut() -> Result<()>) -> Result<()> {
         let Scene { title, text, seen } = parts::scene(part);
         self.show(Body::Step { number: part as usize + 1, title: title.into() })?;
         self.show(Body::Say { text: text.split_whitespace().collect::<Vec<_>>().join(" ") })?;
-        self.before = seen.iter().map(|look| look().ok()).collect();
-        Ok(())
-    }
-
-    fn after(&mut self, part: Part) -> Result<()> {
-        let Scene { title, seen, .. } = parts::scene(part);
-        let after = seen.iter().map(|look| look().ok());
-        let rows: Vec<Row> =
-            std::mem::take(&mut self.before).into_iter().zip(after).filter_map(row).collect();
+        let look = || seen.iter().map(|look| look().ok()).collect::<Vec<_>>();
+        let before = look();
+        work()?;
+        let rows: Vec<Row> = before.into_iter().zip(look()).filter_map(row).collect();
         if !rows.is_empty() {
             let columns = ["before", "after"].map(String::from);
             self.show(Body::State { title: "the container's first process".into(), columns, rows })?;
