@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::refusal::{Attempt, Refusal, explain};
 use super::{Machine, Mode, trial};
 use crate::kernel::block::Loop;
+use crate::kernel::capability;
 use crate::kernel::cgroup::{Controller, Group, IO_WRITE_MAX};
 use crate::kernel::link;
 use crate::kernel::mount::{Flags, bind, mount};
@@ -41,6 +42,10 @@ pub enum Need {
     RootlessOverlay,
     /// System call filters.
     Seccomp,
+    /// To mark a file with capabilities, for whoever executes it.
+    FileCapabilities,
+    /// That programs gain privileges by being executed: whoever starts glassbox can have forbidden it.
+    NewPrivileges,
     /// Network interfaces of a kind, made by this user in a network of his own.
     Link(link::Kind),
     /// To forward packets in a network of one's own, and to translate their addresses.
@@ -67,6 +72,8 @@ impl fmt::Display for Need {
             Need::Overlay => f.write_str("overlayfs"),
             Need::RootlessOverlay => f.write_str("overlayfs in a user namespace"),
             Need::Seccomp => f.write_str("seccomp filters"),
+            Need::FileCapabilities => f.write_str("capabilities of files"),
+            Need::NewPrivileges => f.write_str("programs that gain privileges"),
             Need::Link(kind) => write!(f, "{kind} interfaces"),
             Need::Nat => f.write_str("address translation"),
             Need::Program(name) => write!(f, "the program {name}"),
@@ -140,6 +147,8 @@ impl Need {
             Need::KernelImage => return readable_kernel(mode),
             Need::Controller(controller) => return usable(machine, controller),
             Need::ControllerForAPart(_) => return Ok(()),
+            Need::NewPrivileges if around::may_gain_privileges() => return Ok(()),
+            Need::NewPrivileges => return Err(explain(Attempt::new_privileges())),
             Need::CpuQuota if around::has_cpu_quota() => return Ok(()),
             Need::CpuQuota => return Err(explain(Attempt::cpu_quota())),
             Need::Namespace(kind) => trial::attempt(|| {
@@ -150,6 +159,11 @@ impl Need {
                     Kind::Net => net::loopback_up(),
                     _ => Ok(()),
                 }
+            }),
+            Need::FileCapabilities => trial::attempt(|| {
+                mode.enter()?;
+                fs::create("program", "")?;
+                capability::mark("program", capability::Set::DAC_OVERRIDE)
             }),
             Need::Link(kind) => trial::attempt(|| {
                 mode.enter()?;

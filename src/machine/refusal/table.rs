@@ -261,6 +261,10 @@ pub const TABLE: &[Row] = &[
     tried(&[Controller]).says("this kernel, {release}, has no {controller} controller", OTHER_KERNEL),
     tried(&[CpuQuota])
         .says("this kernel, {release}, was built without quotas of CPU time (CFS_BANDWIDTH)", OTHER_KERNEL),
+    tried(&[NewPrivileges]).says(
+        "no program can gain privileges here: no_new_privs was set before glassbox was started",
+        "run glassbox outside of the sandbox, or the service, that has set it",
+    ),
     // A cgroup controller that is not for this user.
     tried(&[GroupV1, GroupV2])
         .facts(&[ReadOnlyTree])
