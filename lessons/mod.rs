@@ -34,6 +34,8 @@ mod memory;
 mod mount;
 mod nat;
 mod network;
+#[path = "no-new-privs/mod.rs"]
+mod no_new_privs;
 #[path = "one-image/mod.rs"]
 mod one_image;
 mod overlay;
@@ -118,7 +120,7 @@ pub const PARTS: &[Part] = &[
             &vxlan::LESSON,
         ],
     },
-    Part { title: "Security", lessons: &[&capabilities::LESSON, &seccomp::LESSON] },
+    Part { title: "Security", lessons: &[&capabilities::LESSON, &seccomp::LESSON, &no_new_privs::LESSON] },
     Part { title: "The container", lessons: &[&container::LESSON, &exec::LESSON] },
 ];
 

@@ -33,6 +33,7 @@ mod memory;
 mod mount;
 mod nat;
 mod network;
+mod no_new_privs;
 mod one_image;
 mod overlay;
 mod pid;
@@ -127,6 +128,7 @@ const ATTEMPTS: &[Attempts] = &[
     vxlan::ATTEMPTS,
     capabilities::ATTEMPTS,
     seccomp::ATTEMPTS,
+    no_new_privs::ATTEMPTS,
     container::ATTEMPTS,
     exec::ATTEMPTS,
 ];
