@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::ordinary::{self, ORDINARY};
 use super::refusal::{Attempt, Refusal, explain};
 use super::{Machine, Mode, trial};
 use crate::kernel::block::Loop;
@@ -24,6 +25,8 @@ pub enum Need {
     Kernel(u32, u32),
     /// A namespace kind that this user can make, and use.
     Namespace(Kind),
+    /// A user namespace that an ordinary user can make, and use, whoever asks.
+    OrdinaryUserNamespace,
     /// A cgroup controller that this user can set limits with.
     Controller(Controller),
     /// The same for a part of a lesson, which is left out without it.
@@ -61,6 +64,7 @@ impl fmt::Display for Need {
         match self {
             Need::Kernel(major, minor) => write!(f, "Linux {major}.{minor} or newer"),
             Need::Namespace(kind) => write!(f, "{kind} namespaces"),
+            Need::OrdinaryUserNamespace => f.write_str("user namespaces of ordinary users"),
             Need::Controller(Controller::Cpuacct) => f.write_str("the CPU time accounts of cgroups"),
             Need::Controller(Controller::Freezer) => f.write_str("the freezer of cgroups"),
             Need::Loop => f.write_str("loop devices"),
@@ -159,6 +163,15 @@ impl Need {
                     Kind::Net => net::loopback_up(),
                     _ => Ok(()),
                 }
+            }),
+            Need::OrdinaryUserNamespace => trial::attempt(|| {
+                mode.enter()?;
+                if ordinary::has_one() {
+                    ordinary::become_user(ORDINARY)?;
+                }
+                unshare(&[Kind::User])?;
+                unshare(&[Kind::Uts])?;
+                uts::sethostname("glassbox")
             }),
             Need::FileCapabilities => trial::attempt(|| {
                 mode.enter()?;

@@ -101,6 +101,10 @@ pub const TABLE: &[Row] = &[
         "ordinary users may not make user namespaces: kernel.unprivileged_userns_clone is 0 ({call}: {errno})",
         "sudo sysctl kernel.unprivileged_userns_clone=1, or run glassbox as root",
     ),
+    tried(&[UserNamespace]).errno(&[EPERM]).facts(&[CloneSwitch]).says(
+        "ordinary users may not make user namespaces: kernel.unprivileged_userns_clone is 0 ({call}: {errno})",
+        "sudo sysctl kernel.unprivileged_userns_clone=1",
+    ),
     tried(CALLS).errno(DENIED).facts(&[AppArmorSwitch]).says(
         "AppArmor restricts user namespaces: kernel.apparmor_restrict_unprivileged_userns is 1 \
          ({call}: {errno})",
