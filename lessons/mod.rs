@@ -44,6 +44,7 @@ mod pids;
 #[path = "pivot-root/mod.rs"]
 mod pivot_root;
 mod process;
+mod rootless;
 mod seccomp;
 mod ship;
 #[path = "storage-drivers/mod.rs"]
@@ -120,7 +121,10 @@ pub const PARTS: &[Part] = &[
             &vxlan::LESSON,
         ],
     },
-    Part { title: "Security", lessons: &[&capabilities::LESSON, &seccomp::LESSON, &no_new_privs::LESSON] },
+    Part {
+        title: "Security",
+        lessons: &[&capabilities::LESSON, &seccomp::LESSON, &no_new_privs::LESSON, &rootless::LESSON],
+    },
     Part { title: "The container", lessons: &[&container::LESSON, &exec::LESSON] },
 ];
 

@@ -41,6 +41,7 @@ mod pids;
 mod pivot_root;
 mod process;
 mod report;
+mod rootless;
 mod seccomp;
 mod ship;
 mod storage_drivers;
@@ -129,6 +130,7 @@ const ATTEMPTS: &[Attempts] = &[
     capabilities::ATTEMPTS,
     seccomp::ATTEMPTS,
     no_new_privs::ATTEMPTS,
+    rootless::ATTEMPTS,
     container::ATTEMPTS,
     exec::ATTEMPTS,
 ];
