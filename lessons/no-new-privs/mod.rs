@@ -9,6 +9,7 @@ use crate::kernel::process::{Clone3, set_no_new_privs, unset_no_new_privs};
 use crate::kernel::{Errno, Refused};
 use crate::machine::ordinary::{self, ORDINARY};
 use crate::machine::{Need, Refusal};
+use crate::probe::link;
 use crate::probe::process::{comm, status};
 use crate::stage::{Child, Lesson, Program, Result, Stage};
 use props::{ALL, AS_OWNER, CAPABLE, CAT, Cat, Held, executed, provide};
@@ -33,8 +34,25 @@ fn run(stage: &mut Stage) -> Result<()> {
 /// The marks that a copy can have here: what it is called in tables, and the file.
 fn marks() -> &'static [(&'static str, &'static str)] {
     const MARKS: [(&str, &str); 2] = [("set-uid", AS_OWNER), ("capable", CAPABLE)];
-    // With one number there is no user whom the first one could make another.
-    if ordinary::has_one() { &MARKS } else { &MARKS[1..] }
+    if no_set_uid().is_none() { &MARKS } else { &MARKS[1..] }
+}
+
+/// Why the first one cannot be shown here, if it cannot.
+fn no_set_uid() -> Option<Refusal> {
+    let refusal = |why: &str, hint: &str| Some(Refusal { why: why.into(), hint: hint.into() });
+    if !ordinary::has_one() {
+        return refusal(
+            "this stage has one number, root's, and the mark wants two: the user's and the owner's",
+            "run the lesson as root, for example with sudo",
+        );
+    }
+    if link(CAT).is_ok_and(|link| link.text.contains("busybox")) {
+        return refusal(
+            "cat is busybox here, which gives up at once what the mark gave it",
+            "install the cat of coreutils",
+        );
+    }
+    None
 }
 
 // ANCHOR: what_a_file_gives
@@ -50,11 +68,8 @@ fn what_a_file_gives(stage: &mut Stage) -> Result<()> {
         "An ordinary user executes them. cat shows the file if it may read it, and then waits for its input. Uid has four numbers:
          real, effective, saved, and that for files.",
     );
-    if !ordinary::has_one() {
-        let why =
-            "this stage has one number, root's, and the mark wants two: the user's and the owner's".into();
-        let hint = "run the lesson as root, for example with sudo".into();
-        stage.skip("the set-uid bit", Refusal { why, hint });
+    if let Some(refusal) = no_set_uid() {
+        stage.skip("the set-uid bit", refusal);
     }
     let mut cats = vec![];
     for &(name, file) in marks() {
