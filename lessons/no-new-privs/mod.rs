@@ -119,7 +119,7 @@ fn across(stage: &Stage, cat: &Cat) {
 /// A command that shows the numbers and the power of these.
 fn watch(cats: &[Cat]) -> String {
     let files: Vec<String> = cats.iter().map(|cat| format!("/proc/{}/status", cat.pid())).collect();
-    format!("grep -E 'Uid|CapEff|NoNewPrivs' {}", files.join(" "))
+    format!("grep -E 'Uid|CapEff|NoNew' {}", files.join(" "))
 }
 // ANCHOR_END: what_a_file_gives
 
@@ -226,7 +226,7 @@ fn for_good(stage: &mut Stage) -> Result<()> {
         &[kernel_doc("No New Privileges Flag", "userspace-api/no_new_privs"), man("seccomp", 2), man("landlock", 7)],
     );
     let files = [&whole, &bare].map(|child| format!("/proc/{}/status", child.pid())).join(" ");
-    stage.try_it(format!("grep -E 'Uid|CapEff|NoNewPrivs' {files}"), "both roots, in numbers");
+    stage.try_it(format!("grep -E 'Uid|CapEff|NoNew' {files}"), "both roots, in numbers");
     stage.pause("two programs of root wait: one has it all, one has nothing")?;
     // The end of its input is a program's own end.
     drop((keeper, other));
