@@ -34,6 +34,8 @@ mod memory;
 mod mount;
 mod nat;
 mod network;
+#[path = "no-new-privs/mod.rs"]
+mod no_new_privs;
 #[path = "one-image/mod.rs"]
 mod one_image;
 mod overlay;
@@ -42,6 +44,7 @@ mod pids;
 #[path = "pivot-root/mod.rs"]
 mod pivot_root;
 mod process;
+mod rootless;
 mod seccomp;
 mod ship;
 #[path = "storage-drivers/mod.rs"]
@@ -118,7 +121,10 @@ pub const PARTS: &[Part] = &[
             &vxlan::LESSON,
         ],
     },
-    Part { title: "Security", lessons: &[&capabilities::LESSON, &seccomp::LESSON] },
+    Part {
+        title: "Security",
+        lessons: &[&capabilities::LESSON, &seccomp::LESSON, &no_new_privs::LESSON, &rootless::LESSON],
+    },
     Part { title: "The container", lessons: &[&container::LESSON, &exec::LESSON] },
 ];
 

@@ -13,6 +13,7 @@ use crate::kernel::user::{getuid, leave_groups, setresgid, setresuid};
 use crate::kernel::uts::sethostname;
 use crate::kernel::{Errno, Refused};
 use crate::machine::{Mode, Need};
+use crate::probe::around::has_number;
 use crate::probe::file;
 use crate::probe::process::{id_map, namespace, owner, status};
 use crate::stage::{Lesson, Result, Shown, Stage};
@@ -78,7 +79,7 @@ fn nobody_then_root(stage: &mut Stage) -> Result<()> {
         "Number and power are two things: who enters a new user namespace gets every capability, for this
          namespace. Now the host writes the map: a number inside, one outside, and how many.",
     );
-    let number = outside()?;
+    let number = outside();
     let before = (id_map(pid, "uid_map")?, id_map(pid, "gid_map")?);
     let line = format!("0 {number} 1");
     write(format!("/proc/{pid}/uid_map"), &line)?;
@@ -270,13 +271,6 @@ fn all() -> Result<String> {
 }
 
 /// What root inside is going to be: [`NUMBER`] where we have that, or else who we are.
-fn outside() -> Result<u32> {
-    let map = id_map("self", "uid_map")?;
-    let has = map.text.split(", ").any(|line| {
-        match line.split(' ').flat_map(str::parse::<u32>).collect::<Vec<_>>()[..] {
-            [inside, _, count] => (inside..inside.saturating_add(count)).contains(&NUMBER),
-            _ => false,
-        }
-    });
-    Ok(if has { NUMBER } else { 0 })
+fn outside() -> u32 {
+    if has_number(NUMBER) { NUMBER } else { 0 }
 }

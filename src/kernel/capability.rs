@@ -1,9 +1,12 @@
 //! Capabilities: root's power, cut into pieces that can be given up one by one.
 //! <https://man7.org/linux/man-pages/man7/capabilities.7.html>
 
+use std::path::Path;
+
+use rustix::fs::XattrFlags;
 use rustix::thread::{CapabilitySets, set_capabilities};
 
-use super::record::call;
+use super::record::{call, quoted};
 use super::{Errno, Result, error};
 
 pub use rustix::thread::CapabilitySet as Set;
@@ -70,6 +73,24 @@ pub fn capset(keep: Set) -> Result<()> {
         let sets = CapabilitySets { effective: permitted, permitted, inheritable: Set::empty() };
         set_capabilities(None, sets).map_err(error::errno)
     })
+}
+
+/// `setxattr(2)` of `security.capability`: a program gets these when this file is executed, whoever does that.
+/// <https://man7.org/linux/man-pages/man2/setxattr.2.html>
+pub fn mark(file: impl AsRef<Path>, set: Set) -> Result<()> {
+    // `struct vfs_cap_data`: a version with a flag, then the low and the high halves of permitted and inheritable.
+    const VERSION_2: u32 = 0x0200_0000;
+    const EFFECTIVE: u32 = 1;
+    const NAME: &str = "security.capability";
+    let file = file.as_ref();
+    let words = [VERSION_2 | EFFECTIVE, set.bits() as u32, 0, (set.bits() >> 32) as u32, 0];
+    let value: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let args = || {
+        let (file, set) = (quoted(file.display()), names(set).join("|"));
+        format!("{file}, \"{NAME}\", {{permitted={set}, effective}}, {}, 0", value.len())
+    };
+    let marked = || rustix::fs::setxattr(file, NAME, &value, XattrFlags::empty()).map_err(error::errno);
+    call("setxattr", args, marked)
 }
 
 fn permitted() -> Result<Set> {

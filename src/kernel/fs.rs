@@ -65,6 +65,14 @@ pub fn chmod(path: impl AsRef<Path>, mode: u32) -> Result<()> {
     call("chmod", args, || io(std::fs::set_permissions(path, Permissions::from_mode(mode))))
 }
 
+/// `chown(2)`: give a file to another user and his group, by the numbers that they have here.
+/// <https://man7.org/linux/man-pages/man2/chown.2.html>
+pub fn chown(path: impl AsRef<Path>, uid: u32, gid: u32) -> Result<()> {
+    let path = path.as_ref();
+    let args = || format!("{}, {uid}, {gid}", quoted(path.display()));
+    call("chown", args, || io(std::os::unix::fs::chown(path, Some(uid), Some(gid))))
+}
+
 /// `symlink(2)`.
 /// <https://man7.org/linux/man-pages/man2/symlink.2.html>
 pub fn symlink(target: impl AsRef<Path>, link: impl AsRef<Path>) -> Result<()> {

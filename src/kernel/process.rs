@@ -297,6 +297,25 @@ pub fn set_no_new_privs() -> Result<()> {
     )
 }
 
+/// `prctl(PR_SET_NO_NEW_PRIVS)` with 0: take that back. The kernel does not know how.
+/// <https://man7.org/linux/man-pages/man2/prctl.2.html>
+pub fn unset_no_new_privs() -> Result<()> {
+    call(
+        "prctl",
+        || "PR_SET_NO_NEW_PRIVS, 0".into(),
+        || rustix::thread::set_no_new_privs(false).map_err(super::error::errno),
+    )
+}
+
+/// `prctl(PR_SET_DUMPABLE)`: what is in `/proc/self` belongs to this process again, which a change of its number has
+/// taken away.
+/// <https://man7.org/linux/man-pages/man2/prctl.2.html>
+pub fn set_dumpable() -> Result<()> {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    let dumpable = || set_dumpable_behavior(DumpableBehavior::Dumpable).map_err(super::error::errno);
+    call("prctl", || "PR_SET_DUMPABLE, SUID_DUMP_USER".into(), dumpable)
+}
+
 /// `prctl(PR_SET_NAME)`: the name in `/proc/PID/comm`, at most fifteen bytes.
 /// <https://man7.org/linux/man-pages/man2/prctl.2.html>
 pub fn set_name(name: &str) -> Result<()> {

@@ -4,6 +4,7 @@
 
 mod mode;
 mod need;
+pub mod ordinary;
 pub mod refusal;
 pub mod scope;
 mod trial;

@@ -4,9 +4,11 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::ordinary::{self, ORDINARY};
 use super::refusal::{Attempt, Refusal, explain};
 use super::{Machine, Mode, trial};
 use crate::kernel::block::Loop;
+use crate::kernel::capability;
 use crate::kernel::cgroup::{Controller, Group, IO_WRITE_MAX};
 use crate::kernel::link;
 use crate::kernel::mount::{Flags, bind, mount};
@@ -23,6 +25,8 @@ pub enum Need {
     Kernel(u32, u32),
     /// A namespace kind that this user can make, and use.
     Namespace(Kind),
+    /// A user namespace that an ordinary user can make, and use, whoever asks.
+    OrdinaryUserNamespace,
     /// A cgroup controller that this user can set limits with.
     Controller(Controller),
     /// The same for a part of a lesson, which is left out without it.
@@ -41,6 +45,10 @@ pub enum Need {
     RootlessOverlay,
     /// System call filters.
     Seccomp,
+    /// To mark a file with capabilities, for whoever executes it.
+    FileCapabilities,
+    /// That programs gain privileges by being executed: whoever starts glassbox can have forbidden it.
+    NewPrivileges,
     /// Network interfaces of a kind, made by this user in a network of his own.
     Link(link::Kind),
     /// To forward packets in a network of one's own, and to translate their addresses.
@@ -56,6 +64,7 @@ impl fmt::Display for Need {
         match self {
             Need::Kernel(major, minor) => write!(f, "Linux {major}.{minor} or newer"),
             Need::Namespace(kind) => write!(f, "{kind} namespaces"),
+            Need::OrdinaryUserNamespace => f.write_str("user namespaces of ordinary users"),
             Need::Controller(Controller::Cpuacct) => f.write_str("the CPU time accounts of cgroups"),
             Need::Controller(Controller::Freezer) => f.write_str("the freezer of cgroups"),
             Need::Loop => f.write_str("loop devices"),
@@ -67,6 +76,8 @@ impl fmt::Display for Need {
             Need::Overlay => f.write_str("overlayfs"),
             Need::RootlessOverlay => f.write_str("overlayfs in a user namespace"),
             Need::Seccomp => f.write_str("seccomp filters"),
+            Need::FileCapabilities => f.write_str("capabilities of files"),
+            Need::NewPrivileges => f.write_str("programs that gain privileges"),
             Need::Link(kind) => write!(f, "{kind} interfaces"),
             Need::Nat => f.write_str("address translation"),
             Need::Program(name) => write!(f, "the program {name}"),
@@ -140,6 +151,8 @@ impl Need {
             Need::KernelImage => return readable_kernel(mode),
             Need::Controller(controller) => return usable(machine, controller),
             Need::ControllerForAPart(_) => return Ok(()),
+            Need::NewPrivileges if around::may_gain_privileges() => return Ok(()),
+            Need::NewPrivileges => return Err(explain(Attempt::new_privileges())),
             Need::CpuQuota if around::has_cpu_quota() => return Ok(()),
             Need::CpuQuota => return Err(explain(Attempt::cpu_quota())),
             Need::Namespace(kind) => trial::attempt(|| {
@@ -150,6 +163,20 @@ impl Need {
                     Kind::Net => net::loopback_up(),
                     _ => Ok(()),
                 }
+            }),
+            Need::OrdinaryUserNamespace => trial::attempt(|| {
+                mode.enter()?;
+                if ordinary::has_one() {
+                    ordinary::become_user(ORDINARY)?;
+                }
+                unshare(&[Kind::User])?;
+                unshare(&[Kind::Uts])?;
+                uts::sethostname("glassbox")
+            }),
+            Need::FileCapabilities => trial::attempt(|| {
+                mode.enter()?;
+                fs::create("program", "")?;
+                capability::mark("program", capability::Set::DAC_OVERRIDE)
             }),
             Need::Link(kind) => trial::attempt(|| {
                 mode.enter()?;

@@ -47,6 +47,17 @@ pub fn uid() -> u32 {
     map.lines().find_map(outside).unwrap_or(inside)
 }
 
+/// Whether there is a user of this number in the user namespace of this process.
+pub fn has_number(number: u32) -> bool {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    map.lines().any(
+        |line| match line.split_whitespace().flat_map(str::parse::<u32>).collect::<Vec<_>>()[..] {
+            [first, _, count] => (first..first.saturating_add(count)).contains(&number),
+            _ => false,
+        },
+    )
+}
+
 /// The version of the Windows Subsystem for Linux, if this is one.
 pub fn wsl() -> Option<u32> {
     let release = release();
@@ -59,6 +70,11 @@ pub fn wsl() -> Option<u32> {
 /// Whether a seccomp filter looks at this process's calls.
 pub fn has_filter() -> bool {
     status("self", "Seccomp").is_ok_and(|mode| mode.text == "2")
+}
+
+/// Whether programs can gain privileges by being executed: nobody above this process has given that up.
+pub fn may_gain_privileges() -> bool {
+    status("self", "NoNewPrivs").is_ok_and(|given_up| given_up.text == "0")
 }
 
 /// Which container this is, if it is one.

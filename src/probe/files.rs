@@ -129,6 +129,15 @@ pub fn device(path: impl AsRef<Path>) -> Result<Reading> {
     Ok(reading.varying())
 }
 
+/// To whom a file belongs: `UID:GID`, as they are called here.
+pub fn owner(path: impl AsRef<Path>) -> Result<Reading> {
+    let path = path.as_ref();
+    let meta = fs::symlink_metadata(path).map_err(|error| unreadable(path, error))?;
+    let name = path.display();
+    let text = format!("{}:{}", meta.uid(), meta.gid());
+    Ok(Reading::new(format!("owner of {name}"), format!("{name} st_uid, st_gid"), text))
+}
+
 /// What a path leads to, by device and inode: the same for two paths to one file or directory.
 pub fn identity(path: impl AsRef<Path>) -> Result<Reading> {
     let path = path.as_ref();

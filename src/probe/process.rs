@@ -33,6 +33,22 @@ pub fn capabilities(who: impl Display, set: &str) -> Result<Reading> {
     Ok(Reading { text, ..reading })
 }
 
+/// Whether the kernel told a program to trust nobody, because it has more power than whoever executed it: `AT_SECURE` of
+/// its auxiliary vector, 1 or 0.
+/// <https://man7.org/linux/man-pages/man3/getauxval.3.html>
+pub fn secure_execution(who: impl Display) -> Result<Reading> {
+    const AT_SECURE: usize = 23;
+    const WORD: usize = size_of::<usize>();
+    let path = PathBuf::from(format!("/proc/{who}/auxv"));
+    let bytes = super::files::content(&path)?;
+    let words = bytes.chunks_exact(WORD).filter_map(|word| Some(usize::from_ne_bytes(word.try_into().ok()?)));
+    let words: Vec<usize> = words.collect();
+    let value = words.chunks_exact(2).find(|entry| entry[0] == AT_SECURE).map(|entry| entry[1]);
+    let value = value.ok_or_else(|| unreadable(&path, "it has no AT_SECURE"))?;
+    let source = format!("{} AT_SECURE", path.display());
+    Ok(Reading::new(format!("{who} AT_SECURE"), source, value.to_string()))
+}
+
 /// Which namespace of a kind a process is in: `pid:[4026532281]`.
 pub fn namespace(who: impl Display, kind: Kind) -> Result<Reading> {
     let link = super::link(format!("/proc/{who}/ns/{kind}"))?;

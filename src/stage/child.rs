@@ -124,7 +124,7 @@ impl Stage {
     }
 
     /// The kernel ends this process when its maker ends.
-    fn die_with_maker(&self) -> Result<()> {
+    pub(super) fn die_with_maker(&self) -> Result<()> {
         doing("prctl(PR_SET_PDEATHSIG)", raw::set_parent_death_signal(Some(Sig::SIGKILL)).map_err(Into::into))
     }
 

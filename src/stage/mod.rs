@@ -24,6 +24,7 @@ mod disk;
 mod group;
 pub mod interrupt;
 mod lesson;
+mod ordinary;
 mod own;
 mod performer;
 mod predict;

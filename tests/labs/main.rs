@@ -33,6 +33,7 @@ mod memory;
 mod mount;
 mod nat;
 mod network;
+mod no_new_privs;
 mod one_image;
 mod overlay;
 mod pid;
@@ -40,6 +41,7 @@ mod pids;
 mod pivot_root;
 mod process;
 mod report;
+mod rootless;
 mod seccomp;
 mod ship;
 mod storage_drivers;
@@ -127,6 +129,8 @@ const ATTEMPTS: &[Attempts] = &[
     vxlan::ATTEMPTS,
     capabilities::ATTEMPTS,
     seccomp::ATTEMPTS,
+    no_new_privs::ATTEMPTS,
+    rootless::ATTEMPTS,
     container::ATTEMPTS,
     exec::ATTEMPTS,
 ];

@@ -16,7 +16,7 @@ pub(crate) const TRACED: &str = "trace=\
     sethostname,setdomainname,capset,seccomp,prctl,ioctl,umask,\
     ?setuid,?setgid,?setreuid,?setregid,?setresuid,?setresgid,?setgroups,?socket,?bind,?listen,?connect,?sendto,?recvfrom,?clock_settime,?clock_settime64,\
     ?mkdir,?mkdirat,?rmdir,?unlink,?unlinkat,?rename,?renameat,?renameat2,?symlink,?symlinkat,?link,?linkat,\
-    ?fsync,?close,?mknod,?mknodat,?chmod,?fchmod,?fchmodat,?chown,?fchown,?lchown,?fchownat,?truncate,?ftruncate,\
+    ?fsync,?close,?mknod,?mknodat,?chmod,?fchmod,?fchmodat,?chown,?fchown,?lchown,?fchownat,?truncate,?ftruncate,?setxattr,\
     ?open,?openat,?openat2,?creat,?write,?pwrite64,?writev,?pwritev,?copy_file_range,?sendfile,?splice,\
     ?shmget,?semget,?msgget,?msgsnd,?mq_open,?kill,?tkill,?tgkill,?pidfd_send_signal,setsid,?chdir,?fchdir";
 
@@ -145,6 +145,8 @@ impl Process {
                 self.actions.pop_if(|last| last.call == "socket");
                 self.push(call, args[1..].iter().map(|arg| argument(arg)).collect(), outcome);
             }
+            // What is in it is binary.
+            "setxattr" => self.push(call, args[..2].iter().map(|arg| argument(arg)).collect(), outcome),
             "prctl" => {
                 let args: Vec<String> = args.iter().map(|arg| argument(arg)).collect();
                 let used = args.len().min(2);

@@ -79,6 +79,7 @@ fn action(event: &Value) -> Option<Action> {
         "clone3" => vec![set(args[0].trim_start_matches("flags="))],
         // `effective=permitted={A|B}, inheritable=0`
         "capset" => vec![set(args[0].trim_start_matches("effective=permitted={").trim_end_matches('}'))],
+        "setxattr" => plain[..2].to_vec(),
         "open" if failed => plain[..1].to_vec(),
         // How much it is stands behind it when only the beginning is told.
         "write" => plain[..2].to_vec(),

@@ -50,6 +50,8 @@ pub enum Tried {
     GroupV2,
     /// To find quotas of CPU time.
     CpuQuota,
+    /// To find that programs gain privileges by being executed.
+    NewPrivileges,
     /// To find a program: {program}, {package}.
     Program,
     /// To read a kernel image: {path}, {answer}, {package} with one.
@@ -127,6 +129,11 @@ impl Attempt {
     /// A kernel without quotas of CPU time.
     pub fn cpu_quota() -> Self {
         Self::new(Tried::CpuQuota, NONE, [])
+    }
+
+    /// A process whose programs gain nothing by being executed.
+    pub fn new_privileges() -> Self {
+        Self::new(Tried::NewPrivileges, NONE, [])
     }
 
     /// A library that is not there.

@@ -101,6 +101,10 @@ pub const TABLE: &[Row] = &[
         "ordinary users may not make user namespaces: kernel.unprivileged_userns_clone is 0 ({call}: {errno})",
         "sudo sysctl kernel.unprivileged_userns_clone=1, or run glassbox as root",
     ),
+    tried(&[UserNamespace]).errno(&[EPERM]).facts(&[CloneSwitch]).says(
+        "ordinary users may not make user namespaces: kernel.unprivileged_userns_clone is 0 ({call}: {errno})",
+        "sudo sysctl kernel.unprivileged_userns_clone=1",
+    ),
     tried(CALLS).errno(DENIED).facts(&[AppArmorSwitch]).says(
         "AppArmor restricts user namespaces: kernel.apparmor_restrict_unprivileged_userns is 1 \
          ({call}: {errno})",
@@ -261,6 +265,10 @@ pub const TABLE: &[Row] = &[
     tried(&[Controller]).says("this kernel, {release}, has no {controller} controller", OTHER_KERNEL),
     tried(&[CpuQuota])
         .says("this kernel, {release}, was built without quotas of CPU time (CFS_BANDWIDTH)", OTHER_KERNEL),
+    tried(&[NewPrivileges]).says(
+        "no program can gain privileges here: no_new_privs was set before glassbox was started",
+        "run glassbox outside of the sandbox, or the service, that has set it",
+    ),
     // A cgroup controller that is not for this user.
     tried(&[GroupV1, GroupV2])
         .facts(&[ReadOnlyTree])

@@ -36,6 +36,7 @@ fn samples(errno: Errno) -> Vec<Attempt> {
         missing(Version::V1),
         missing(Version::V2),
         Attempt::cpu_quota(),
+        Attempt::new_privileges(),
         Attempt::program("nsenter"),
         Attempt::kernel_image(Path::new("/boot/vmlinuz"), errno),
         Attempt::boot(Path::new("/boot/vmlinuz"), "it said nothing".into()),
