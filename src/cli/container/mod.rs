@@ -13,7 +13,7 @@ pub(super) mod run;
 pub(super) mod signal;
 pub(super) mod stats;
 mod streams;
-mod template;
+pub(super) mod template;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

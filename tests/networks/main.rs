@@ -1,0 +1,15 @@
+//! Networks of containers, on a host that is made for the test: a network namespace of its own.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod create;
+mod host;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    common::run(create::trials())
+}
