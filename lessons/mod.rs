@@ -6,6 +6,7 @@ use crate::stage::Lesson;
 
 mod bridge;
 mod build;
+mod capabilities;
 #[path = "cgroup-ns/mod.rs"]
 mod cgroup_ns;
 #[path = "cgroup-tree/mod.rs"]
@@ -41,6 +42,7 @@ mod pids;
 #[path = "pivot-root/mod.rs"]
 mod pivot_root;
 mod process;
+mod seccomp;
 mod ship;
 #[path = "storage-drivers/mod.rs"]
 mod storage_drivers;
@@ -116,6 +118,7 @@ pub const PARTS: &[Part] = &[
             &vxlan::LESSON,
         ],
     },
+    Part { title: "Security", lessons: &[&capabilities::LESSON, &seccomp::LESSON] },
     Part { title: "The container", lessons: &[&container::LESSON, &exec::LESSON] },
 ];
 

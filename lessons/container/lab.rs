@@ -12,7 +12,7 @@ use crate::kernel::{Pid, fs, uts};
 use crate::lab::{Exam, Kind, Lab, Record, Setting, ask_inside, lasting, program};
 use crate::machine::{Machine, Mode, Need};
 use crate::probe;
-use crate::probe::process::{namespace, running, status};
+use crate::probe::process::{namespace, status};
 use crate::trace::Ledger;
 
 pub(super) const LAB: Lab = Lab {
@@ -81,13 +81,11 @@ fn command(record: &Record) -> String {
 }
 
 fn check(record: &Record, exam: &mut Exam) -> Result<()> {
-    let found = running(&command(record));
-    let seen = found.map_or("no such process".into(), |pid| format!("process {pid}"));
     let flags = KINDS.map(|(_, flag)| flag).join(" ");
     let start = format!("{} {flags} --root={} sh", record.value("unshare"), record.value("root"));
-    exam.claim(format!("`{}` is running", command(record)), found.is_some(), seen, "/proc/*/cmdline")
-        .mistake("start it, and leave it running in another terminal or with & at the end")
-        .hints([
+    let found = exam.running(
+        &command(record),
+        [
             "unshare(1) starts a program in new namespaces, and with another root".into(),
             format!("begin with: {start}"),
             format!(
@@ -95,7 +93,8 @@ fn check(record: &Record, exam: &mut Exam) -> Result<()> {
                 record.value("hostname"),
                 command(record)
             ),
-        ]);
+        ],
+    );
     let Some(pid) = found else { return Ok(()) };
     check_namespaces(exam, pid)?;
     check_hostname(record, exam, pid);

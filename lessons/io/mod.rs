@@ -19,8 +19,8 @@ use crate::probe::process::status;
 use crate::probe::{Reading, until};
 use crate::stage::{Lesson, LessonGroup, Result, Stage};
 use props::{
-    MIB, TRIES, clear, gone, group, knows_page_cache, make_file_system, mib, sleeper, speed, timed,
-    unhindered, within,
+    MIB, TRIES, clear, gone, group, knows_page_cache, make_file_system, mib, owners_unknown, sleeper, speed,
+    timed, unhindered, within,
 };
 
 /// The lesson.
@@ -262,6 +262,13 @@ fn one_device_one_way(stage: &mut Stage, disk: &Loop, group: &Group, limited: u6
 // ANCHOR: who_pays
 fn who_pays(stage: &mut Stage, disk: Loop, group: LessonGroup) -> Result<()> {
     stage.step("who pays for the page cache");
+    if let Some(why) = owners_unknown()? {
+        stage.skip("who pays for the page cache", why);
+        stage.pause("a disk and its group, which go now")?;
+        group.remove()?;
+        disk.close()?;
+        return gone(stage, "disk");
+    }
     stage.say(
         "Until now every byte went straight to the device, with O_DIRECT. Hardly any program does that. We make a
          file system on the disk, and a process of the group writes 1 MiB to a file, as programs do.",

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::kernel::block::Loop;
-use crate::kernel::cgroup::{Controller, Group, IO_PROCS, Version};
+use crate::kernel::cgroup::{Controller, Group, IO_PROCS, Missing, Version};
 use crate::kernel::process::{Clone3, Sig, execve, kill};
 use crate::kernel::{self, Errno, Pid};
-use crate::machine::{Attempt, explain};
+use crate::machine::{Attempt, Refusal, explain};
 use crate::probe::block::with_file;
 use crate::probe::cgroup::{control, hierarchies, written};
 use crate::probe::process::status;
@@ -31,6 +31,13 @@ pub(super) fn knows_page_cache() -> Result<bool> {
     let trees = hierarchies()?;
     let in_v2 = |controller| trees.version(controller) == Some(Version::V2);
     Ok(in_v2(Controller::Io) && in_v2(Controller::Memory))
+}
+
+/// Version 2 counts what is written back for the owner of the page, or for nobody: why not for him, if so.
+pub(super) fn owners_unknown() -> Result<Option<Refusal>> {
+    let in_v2 = hierarchies()?.version(Controller::Io) == Some(Version::V2);
+    let missing = explain(&Missing::Controller(Controller::Memory));
+    Ok((in_v2 && !knows_page_cache()?).then_some(missing))
 }
 
 /// How many bytes a group writes to a device in a second, by its own account, over such a time. While it goes on,

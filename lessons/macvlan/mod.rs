@@ -23,7 +23,7 @@ use parties::{PORT, Party};
 /// The lesson.
 pub(super) const LESSON: Lesson = Lesson {
     id: "macvlan",
-    title: "An address on the host's segment",
+    title: "An address on the segment",
     minutes: 8,
     steps: 3,
     needs: &[Need::Namespace(Kind::Net), Need::Link(LinkKind::Veth), Need::Link(LinkKind::Macvlan)],

@@ -6,7 +6,7 @@ use crate::kernel::namespace::Kind as Namespace;
 use crate::kernel::process::Clone3;
 use crate::lab::{Exam, Kind, Lab, Record, Setting, lasting, program};
 use crate::machine::Need;
-use crate::probe::process::{id_map, namespace, running, status};
+use crate::probe::process::{id_map, namespace, status};
 use crate::trace::Ledger;
 
 pub(super) const LAB: Lab = Lab {
@@ -45,16 +45,11 @@ fn command(record: &Record) -> String {
 }
 
 fn check(record: &Record, exam: &mut Exam) -> Result<()> {
-    let found = running(&command(record));
-    let seen = found.map_or("no such process".into(), |pid| format!("process {pid}"));
     let start = format!("unshare --user {} &", command(record));
-    exam.claim(format!("`{}` is running", command(record)), found.is_some(), seen, "/proc/*/cmdline")
-        .mistake("start it, and leave it running in another terminal or with & at the end")
-        .hints([
-            "unshare(1) starts a program in new namespaces".into(),
-            "the flag is --user".into(),
-            start.clone(),
-        ]);
+    let found = exam.running(
+        &command(record),
+        ["unshare(1) starts a program in new namespaces".into(), "the flag is --user".into(), start.clone()],
+    );
     let Some(pid) = found else { return Ok(()) };
     let (own, its) = (namespace("self", Namespace::User)?, namespace(pid, Namespace::User)?);
     exam.claim("its user namespace is its own", own.text != its.text, &its.text, &its.source)

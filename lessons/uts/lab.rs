@@ -8,7 +8,7 @@ use crate::kernel::uts::{setdomainname, sethostname};
 use crate::lab::{Exam, Kind, Lab, Record, Setting, ask_inside, lasting, program};
 use crate::machine::Need;
 use crate::probe::Reading;
-use crate::probe::process::{namespace, other_namespaces, running};
+use crate::probe::process::{namespace, other_namespaces};
 use crate::probe::programs;
 use crate::probe::uts::{domain_name, host_name};
 use crate::trace::Ledger;
@@ -68,15 +68,14 @@ fn way(record: &Record) -> String {
 }
 
 fn check(record: &Record, exam: &mut Exam) -> Result<()> {
-    let found = running(&command(record));
-    let seen = found.map_or("no such process".into(), |pid| format!("process {pid}"));
-    exam.claim(format!("`{}` is running", command(record)), found.is_some(), seen, "/proc/*/cmdline")
-        .mistake("start it, and leave it running in another terminal or with & at the end")
-        .hints([
+    let found = exam.running(
+        &command(record),
+        [
             "unshare(1) starts a program in new namespaces; what it then does, it does in there".into(),
             "a shell in the new namespace can set both names before it becomes the program".into(),
             way(record),
-        ]);
+        ],
+    );
     let machine = record.holder_pid();
     if let Some(pid) = found {
         check_namespace(record, exam, pid, machine as u64)?;

@@ -71,7 +71,8 @@ pub(super) fn run(scope: &Scope) -> Outcome {
 fn greet(entries: &[Entry]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let (runs, all) = (entries.iter().filter(|entry| entry.ready.is_ok()).count(), entries.len());
-    let rest = if runs < all { "; `glassbox doctor` says what the others want" } else { "" };
+    let others = format!("; `glassbox doctor` says what the others want, marked {}", list::CANNOT);
+    let rest = if runs < all { &*others } else { "" };
     let what = "Each lesson does one thing that containers are made of, for real, and shows you the kernel.";
     writeln!(out, "{}", "glassbox: a container with glass walls".bold())?;
     for text in [what, &format!("{runs} of {all} lessons run here{rest}.")] {
@@ -85,14 +86,13 @@ fn greet(entries: &[Entry]) -> io::Result<()> {
 impl Entry {
     fn line(&self, done: bool) -> String {
         let room = Terminal::width().saturating_sub(4);
-        let line = list::line(self.lesson, done);
-        let (cannot, shorter) =
-            if self.ready.is_err() { (" (cannot run here)", " (not here)") } else { ("", "") };
-        let forms = [
-            format!("{line}{cannot}   {}", self.part),
-            format!("{line}{cannot}"),
-            format!("{line}{shorter}"),
-        ];
+        let (mark, cannot) = match (done, &self.ready) {
+            (true, Ok(_)) => (list::DONE, ""),
+            (false, Ok(_)) => (list::NEITHER, ""),
+            (_, Err(_)) => (list::CANNOT, " (cannot run here)"),
+        };
+        let line = list::line(self.lesson, mark);
+        let forms = [format!("{line}{cannot}   {}", self.part), format!("{line}{cannot}")];
         let fits = |form: &&String| form.chars().count() <= room;
         let form = forms.iter().find(fits).unwrap_or(&line);
         form.chars().take(room).collect::<String>().trim_end().to_string()

@@ -4,6 +4,7 @@ use std::io;
 
 use crate::kernel::cgroup::Missing;
 use crate::kernel::error::answer;
+use crate::kernel::process::Sig;
 use crate::machine::{Attempt, Refusal, explain};
 use crate::{image, kernel};
 
@@ -74,6 +75,12 @@ pub enum Error {
     /// A process of ours did not do its part in time.
     #[error("{0}")]
     Late(String),
+    /// Whoever looked on has left.
+    #[error("left before the program was started: nothing of the container remains")]
+    Left,
+    /// A signal came before there was a program to get it.
+    #[error("{0} came before the program was started: nothing of the container remains")]
+    Interrupted(Sig),
     /// The kernel refused a call.
     #[error(transparent)]
     Kernel(#[from] kernel::Error),
@@ -120,6 +127,8 @@ impl Error {
             Error::Usage { hint, .. } => hint.clone(),
             Error::Damaged(_) => "glassbox rm -f removes it".into(),
             Error::Late(_) => "try it again; glassbox sweep clears away what was left".into(),
+            Error::Interrupted(_) => "run it again".into(),
+            Error::Left => "without --explain it starts at once".into(),
             Error::Kernel(error) => return explain(error),
             Error::Cgroup(missing) => return explain(missing),
             Error::Image(error) => return error.explained(),
@@ -134,6 +143,7 @@ impl Error {
         match self {
             Error::NotFound(_) => 127,
             Error::NotExecutable { .. } => 126,
+            Error::Interrupted(signal) => 128 + *signal as u8,
             _ => 125,
         }
     }

@@ -23,7 +23,7 @@ pub fn openat2(
 ) -> Result<OwnedFd> {
     let args = || {
         let (fd, path) = (dir.as_raw_fd(), quoted(path.display()));
-        format!("{fd}, {path}, {} {mode:#o} {}", flag_names(&flags), flag_names(&resolve))
+        format!("{fd}, {path}, {} {mode:04o} {}", flag_names(&flags), flag_names(&resolve))
     };
     let flags = flags | OFlags::CLOEXEC;
     call("openat2", args, || rx(fs::openat2(dir, path, flags, Mode::from_raw_mode(mode), resolve)))
@@ -32,7 +32,7 @@ pub fn openat2(
 /// `mkdirat(2)`.
 /// <https://man7.org/linux/man-pages/man2/mkdir.2.html>
 pub fn mkdirat(dir: BorrowedFd, name: &Path, mode: u32) -> Result<()> {
-    let args = || format!("{}, {mode:#o}", below(dir, name));
+    let args = || format!("{}, {mode:04o}", below(dir, name));
     call("mkdirat", args, || rx(fs::mkdirat(dir, name, Mode::from_raw_mode(mode))))
 }
 
@@ -55,7 +55,7 @@ pub fn mknodat(dir: BorrowedFd, name: &Path, node: Node, mode: u32) -> Result<()
         Node::Block(major, minor) => (FileType::BlockDevice, makedev(major, minor)),
         Node::Fifo => (FileType::Fifo, 0),
     };
-    let args = || format!("{}, {node:?} {mode:#o}", below(dir, name));
+    let args = || format!("{}, {node:?} {mode:04o}", below(dir, name));
     call("mknodat", args, || rx(fs::mknodat(dir, name, kind, Mode::from_raw_mode(mode), device)))
 }
 
@@ -91,7 +91,7 @@ pub fn fchownat(dir: BorrowedFd, name: &Path, uid: u32, gid: u32) -> Result<()> 
 /// `fchmodat(2)`. It follows links: only for what has just been made, and is none.
 /// <https://man7.org/linux/man-pages/man2/chmod.2.html>
 pub fn fchmodat(dir: BorrowedFd, name: &Path, mode: u32) -> Result<()> {
-    let args = || format!("{}, {mode:#o}", below(dir, name));
+    let args = || format!("{}, {mode:04o}", below(dir, name));
     call("fchmodat", args, || rx(fs::chmodat(dir, name, Mode::from_raw_mode(mode), AtFlags::empty())))
 }
 

@@ -29,6 +29,11 @@ pub fn names(set: Set) -> Vec<String> {
     set.iter_names().map(|(name, _)| format!("CAP_{name}")).collect()
 }
 
+/// A set in one line, without `CAP_`: `CHOWN KILL`.
+pub fn shown(set: Set) -> String {
+    set.iter_names().map(|(name, _)| name).collect::<Vec<_>>().join(" ")
+}
+
 /// Those of a set that have no name here, by number: they are newer than glassbox.
 pub fn unnamed(set: Set) -> Vec<u32> {
     let named = set.iter_names().fold(Set::empty(), |named, (_, capability)| named | capability);

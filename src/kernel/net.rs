@@ -20,11 +20,13 @@ pub fn loopback_up() -> Result<()> {
         let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
         raw::interface_up(socket.as_fd(), c"lo")
     };
-    let result = up();
     // The flags are read first, and IFF_UP is added to them.
-    let flags = result.map_or(InterfaceFlags::IFF_UP, |flags| InterfaceFlags::from_bits_retain(flags.into()));
+    let (flags, result) = match up() {
+        Ok((flags, result)) => (InterfaceFlags::from_bits_retain(flags.into()), result),
+        Err(errno) => (InterfaceFlags::IFF_UP, Err(errno)),
+    };
     let args = || format!("SIOCSIFFLAGS, {{ifr_name=\"lo\", ifr_flags={}}}", flag_names(&flags));
-    note("ioctl", args, started.elapsed(), result.map(drop))
+    note("ioctl", args, started.elapsed(), result)
 }
 
 /// Let this network namespace pass on packets that are for others: what makes it a router.

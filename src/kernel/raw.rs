@@ -117,9 +117,9 @@ pub fn seccomp_set_filter(program: &[libc::sock_filter]) -> nix::Result<()> {
 }
 
 /// `ioctl(SIOCGIFFLAGS)` and `ioctl(SIOCSIFFLAGS)`: add `IFF_UP` to the flags of a network interface. Returns
-/// all the flags that were then set.
+/// all the flags that it was asked to set, and whether it did.
 /// <https://man7.org/linux/man-pages/man7/netdevice.7.html>
-pub fn interface_up(socket: BorrowedFd, name: &CStr) -> nix::Result<i16> {
+pub fn interface_up(socket: BorrowedFd, name: &CStr) -> nix::Result<(i16, nix::Result<()>)> {
     // The C libraries do not agree on the type of a request.
     const GET_FLAGS: libc::Ioctl = libc::SIOCGIFFLAGS as libc::Ioctl;
     const SET_FLAGS: libc::Ioctl = libc::SIOCSIFFLAGS as libc::Ioctl;
@@ -137,9 +137,9 @@ pub fn interface_up(socket: BorrowedFd, name: &CStr) -> nix::Result<i16> {
     // SAFETY: the call before filled in exactly this member of the union.
     unsafe { request.ifr_ifru.ifru_flags |= libc::IFF_UP as i16 };
     // SAFETY: the kernel reads name and flags from `request`.
-    Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), SET_FLAGS, &raw const request) })?;
+    let set = Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), SET_FLAGS, &raw const request) });
     // SAFETY: the same member as before.
-    Ok(unsafe { request.ifr_ifru.ifru_flags })
+    Ok((unsafe { request.ifr_ifru.ifru_flags }, set.map(drop)))
 }
 
 /// `ioctl(NS_GET_USERNS)`: the user namespace that a namespace belongs to.

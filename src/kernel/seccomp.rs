@@ -5,21 +5,25 @@
 //! where a list walked from the front would cost hundreds.
 //! <https://docs.kernel.org/userspace-api/seccomp_filter.html>
 
+mod listing;
 mod policy;
 mod program;
 
 use nix::libc::sock_filter;
 
+pub use listing::Line;
 pub use policy::{Action, Comparison, Condition, Policy, Rule};
 
 use super::arch::{self, Architecture};
 use super::record::call;
-use super::{Result, raw};
+use super::{Result, error, raw};
 
 /// A compiled filter.
 #[derive(Debug, Clone)]
 pub struct Filter {
     program: Vec<sock_filter>,
+    /// Whose numbers it knows.
+    calls: fn() -> Vec<(u32, &'static str)>,
 }
 
 impl Filter {
@@ -30,12 +34,28 @@ impl Filter {
 
     /// The same for programs of any architecture. Names that it does not have are passed over.
     pub fn compile(arch: &Architecture, policy: &Policy) -> Self {
-        Self { program: program::compile(arch, policy) }
+        Self { program: program::compile(arch, policy), calls: arch.calls }
     }
 
     /// Its instructions.
     pub fn program(&self) -> &[sock_filter] {
         &self.program
+    }
+
+    /// Its instructions, as one reads them.
+    pub fn listing(&self) -> Vec<Line> {
+        listing::listing(&self.program, &(self.calls)())
+    }
+
+    /// Those that a call with this number passes, up to the answer, or to the first look at an argument.
+    pub fn way(&self, number: u32) -> Vec<Line> {
+        let lines = self.listing();
+        listing::way(&self.program, number).into_iter().filter_map(|at| lines.get(at).cloned()).collect()
+    }
+
+    /// The most instructions that any call passes.
+    pub fn depth(&self) -> usize {
+        listing::depth(&self.program)
     }
 
     /// `seccomp(SECCOMP_SET_MODE_FILTER)`: install it, for this process and all that come from it.
@@ -46,4 +66,12 @@ impl Filter {
         let args = || format!("SECCOMP_SET_MODE_FILTER, 0, {{len={}}}", self.program.len());
         call("seccomp", args, || raw::seccomp_set_filter(&self.program))
     }
+}
+
+/// `prctl(PR_SET_SECCOMP, SECCOMP_MODE_DISABLED)`: an attempt to be rid of all filters. The kernel has no such request.
+/// <https://man7.org/linux/man-pages/man2/prctl.2.html>
+pub fn switch_off() -> Result<()> {
+    use rustix::thread::{SecureComputingMode, set_secure_computing_mode};
+    let args = || "PR_SET_SECCOMP, SECCOMP_MODE_DISABLED".into();
+    call("prctl", args, || set_secure_computing_mode(SecureComputingMode::Disabled).map_err(error::errno))
 }

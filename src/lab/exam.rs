@@ -1,5 +1,7 @@
 //! What a check saw, claim by claim.
 
+use crate::probe::process::running;
+
 /// A claim about the student's work.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Item {
@@ -66,6 +68,16 @@ impl Exam {
             hints: Default::default(),
         });
         &mut self.items[at]
+    }
+
+    /// Claim that a program which the student has to leave running is there. Its process, if so.
+    pub fn running(&mut self, command: &str, hints: [impl Into<String>; 3]) -> Option<u64> {
+        let found = running(command);
+        let seen = found.map_or("no such process".into(), |pid| format!("process {pid}"));
+        self.claim(format!("`{command}` is running"), found.is_some(), seen, "/proc/*/cmdline")
+            .mistake("start it, and leave it running in another terminal or with & at the end")
+            .hints(hints);
+        found
     }
 
     /// The claims so far.

@@ -12,7 +12,7 @@ pub use exam::{Exam, Item};
 pub use record::{Record, Store};
 pub use report::{Marked, Report, State};
 pub use scene::{
-    Setting, ask_inside, busy, inside, lasting, program, resident, solve, start, stop, try_resident,
+    Setting, apart, ask_inside, busy, inside, lasting, program, resident, solve, start, stop, try_resident,
 };
 
 use crate::error::Result;

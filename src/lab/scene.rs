@@ -12,7 +12,7 @@ use super::Lab;
 use super::record::{Record, Store, boot_id};
 use crate::error::{Error, Result, doing};
 use crate::kernel::namespace::setns;
-use crate::kernel::process::{Clone3, Sig, execve, wait4};
+use crate::kernel::process::{Clone3, Ended, Sig, execve, wait4};
 use crate::kernel::{Errno, Pid, raw};
 use crate::machine::{Attempt, Mode, explain};
 use crate::probe;
@@ -145,6 +145,16 @@ pub fn program(clone: Clone3, work: impl FnOnce() -> Result<()>, path: &str, arg
     // The pipe is closed by execve: nothing was written if that succeeded.
     let report = doing("starting a program", io::read_to_string(File::from(reader)))?;
     if report.is_empty() { Ok(pid) } else { Err(told(report.trim_end_matches(END))) }
+}
+
+/// Do `work` in a process that is made for it, and says nothing: how it ends. It exits with what the work says.
+pub fn apart(work: impl FnOnce() -> i32) -> Result<Ended> {
+    let null = doing("opening /dev/null", File::options().write(true).open("/dev/null"))?;
+    let Some(pid) = fork()? else {
+        let silent = nix::unistd::dup2_stdout(&null).and_then(|()| nix::unistd::dup2_stderr(&null));
+        raw::exit_now(silent.map_or(1, |()| work()));
+    };
+    Ok(wait4(Some(pid))?.1)
 }
 
 fn fork() -> Result<Option<Pid>> {

@@ -132,7 +132,8 @@ impl Renderer {
     }
 
     fn step(&self, number: usize, title: &str, width: usize) -> Vec<Line> {
-        let place = format!("step {number} of {} · {} min", self.steps, self.minutes);
+        let minutes = if self.minutes > 0 { format!(" · {} min", self.minutes) } else { String::new() };
+        let place = format!("step {number} of {}{minutes}", self.steps);
         let name = format!(" {} · {title}", self.title);
         let mut lines = wrapped(Line::new(), Style::Title, &name, 1, width);
         let fits = lines.len() == 1 && lines[0].width() + 2 + place.chars().count() <= width;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::{Reading, Result, keyed, text, unreadable};
+use crate::kernel::capability::{self, Set};
 use crate::kernel::namespace::Kind;
 use crate::kernel::raw::namespace_owner;
 
@@ -16,6 +17,20 @@ pub fn status(who: impl Display, field: &str) -> Result<Reading> {
     let path = PathBuf::from(format!("/proc/{who}/status"));
     let value = keyed(&path, field)?;
     Ok(Reading::new(format!("{who} {field}"), format!("{} {field}", path.display()), value))
+}
+
+/// A set of capabilities of a process, by name and without `CAP_`; `set` is its field in `/proc/PID/status`: `CapEff`.
+pub fn capabilities(who: impl Display, set: &str) -> Result<Reading> {
+    let reading = status(who, set)?;
+    let bits = u64::from_str_radix(&reading.text, 16);
+    let bits = bits.map_err(|error| unreadable(&PathBuf::from(&reading.source), error))?;
+    let last = super::file("/proc/sys/kernel/cap_last_cap")?.innermost().unwrap_or_default();
+    let text = match bits {
+        0 => "(none)".into(),
+        _ if bits.count_ones() as u64 == last + 1 => "(all)".into(),
+        _ => capability::shown(Set::from_bits_retain(bits)),
+    };
+    Ok(Reading { text, ..reading })
 }
 
 /// Which namespace of a kind a process is in: `pid:[4026532281]`.

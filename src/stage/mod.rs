@@ -197,6 +197,24 @@ fn reflow(text: &str) -> String {
         .join("\n\n")
 }
 
+impl From<record::Call> for event::Call {
+    fn from(call: record::Call) -> Self {
+        let (result, errno) = match call.outcome {
+            Ok(value) => (value, None),
+            Err(errno) => ("-1".into(), Some(format!("{errno:?}"))),
+        };
+        Self {
+            name: call.name.into(),
+            args: call.args,
+            result,
+            errno,
+            micros: call.duration.as_micros() as u64,
+            backstage: false,
+            varies: false,
+        }
+    }
+}
+
 /// Sends each recorded call to the director.
 struct LaneTape {
     channel: Rc<Channel>,
@@ -205,18 +223,11 @@ struct LaneTape {
 
 impl LaneTape {
     fn event(&self, call: record::Call) -> event::Call {
-        let (result, errno) = match call.outcome {
-            Ok(value) => (value, None),
-            Err(errno) => ("-1".into(), Some(format!("{errno:?}"))),
-        };
+        let light = self.light.get();
         event::Call {
-            name: call.name.into(),
-            args: call.args,
-            result,
-            errno,
-            micros: call.duration.as_micros() as u64,
-            backstage: self.light.get() == Light::Backstage,
-            varies: self.light.get() == Light::Varying,
+            backstage: light == Light::Backstage,
+            varies: light == Light::Varying,
+            ..event::Call::from(call)
         }
     }
 }

@@ -16,8 +16,8 @@ use std::fmt::Display;
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use glassbox::kernel::cgroup::{Hierarchies, Layout};
@@ -55,6 +55,12 @@ pub(crate) fn run_while_others_wait(trials: Vec<Trial>) -> ExitCode {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     arguments.test_threads = arguments.test_threads.or(Some(3 * processors));
     run_with(arguments, trials)
+}
+
+/// Those who measure who gets how much of a CPU take turns.
+pub(crate) fn turn(lesson: &str) -> Option<MutexGuard<'static, ()>> {
+    static CPU: Mutex<()> = Mutex::new(());
+    (lesson == "cpu").then(|| CPU.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn run_with(arguments: Arguments, trials: Vec<Trial>) -> ExitCode {

@@ -10,6 +10,7 @@ mod crash;
 mod detached;
 mod escapes;
 mod exec;
+mod explain;
 mod host;
 mod inside;
 mod run;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     trials.extend(inside::trials());
     trials.extend(detached::trials());
     trials.extend(exec::trials());
+    trials.extend(explain::trials());
     trials.extend(changes::trials());
     trials.extend(storage::trials());
     trials.extend(terminal::trials());

@@ -40,6 +40,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "event",
             "state",
             "kernel",
+            "probe",
             "machine",
             "trace",
             "image",

@@ -56,7 +56,7 @@ pub(crate) const ATTEMPTS: Attempts = Attempts {
             what: "its uptime, read inside, less one's own",
             script: "
                 user='-U --preserve-credentials'
-                [ \"$(id -u)\" != 0 ] || user=''
+                [ $(readlink /proc/$(process)/ns/user) != $(readlink /proc/self/ns/user) ] || user=''
                 up=$(sed 's/[.].*//' /proc/uptime)
                 inside=$(nsenter -t $(process) $user -T sed 's/[.].*//' /proc/uptime)
                 echo $(((inside - up) / 86400))",

@@ -16,7 +16,7 @@ use super::payload::Payload;
 use super::processor::{self, Processor};
 
 /// A machine that takes longer hangs. Software emulation on a busy computer is slow.
-const PATIENCE: Duration = Duration::from_secs(1500);
+const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// What a machine left: a directory for each cell, with the output of every command.
 pub(crate) struct Results {

@@ -12,7 +12,6 @@ mod host;
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::{GLASSBOX, Home, eventually};
@@ -32,9 +31,6 @@ const ENDINGS: [Ending; 6] = [
     ("sweep", janitor_killed_too),
 ];
 
-/// Those who measure who gets how much of a CPU take turns.
-static CPU: Mutex<()> = Mutex::new(());
-
 fn main() -> ExitCode {
     let mut trials = vec![
         common::trial("a sweep leaves those alone that still run", sweep_while_running),
@@ -44,7 +40,7 @@ fn main() -> ExitCode {
         for (way, (name, end)) in ENDINGS.into_iter().enumerate() {
             if is_in_sample(number, way) {
                 trials.push(common::trial(format!("{lesson} {name}"), move || {
-                    let _turn = (lesson == "cpu").then(|| CPU.lock().unwrap_or_else(PoisonError::into_inner));
+                    let _turn = common::turn(lesson);
                     end(lesson);
                 }));
             }

@@ -25,6 +25,8 @@ fn menu(home: &Home, columns: u16) -> Screen {
     let mut screen = Screen::start(home, columns, []);
     screen.wait_for("Which lesson?");
     screen.wait_for(CURSOR);
+    // The entries come in more than one breath.
+    screen.wait_for("quit");
     screen
 }
 

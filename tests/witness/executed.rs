@@ -309,7 +309,11 @@ impl Process {
     /// directory in front, which is the current one (`AT_FDCWD`).
     fn named_call(&mut self, call: &str, args: Vec<String>, outcome: String) {
         let removes_directory = args.iter().any(|arg| arg == "AT_REMOVEDIR");
+        // Relative to a directory that is held open, it is told as it is.
+        let is_relative =
+            args.first().is_some_and(|first| first.starts_with(|sign: char| sign.is_ascii_digit()));
         let name = match call {
+            call if is_relative => call,
             "mkdirat" => "mkdir",
             "unlinkat" if removes_directory => "rmdir",
             "unlinkat" => "unlink",

@@ -21,7 +21,10 @@ use notation::Action;
 type Actions = BTreeMap<i32, Vec<Action>>;
 
 fn main() -> ExitCode {
-    let mut trials = vec![common::trial("a false story is noticed", false_stories)];
+    let mut trials = vec![
+        common::trial("a false story is noticed", false_stories),
+        common::trial("run --explain", explained_start),
+    ];
     trials.extend(common::lessons().into_iter().map(|lesson| {
         common::trial(lesson, move || {
             if let Some((narrated, executed)) = witness(lesson) {
@@ -50,6 +53,47 @@ fn witness(lesson: &str) -> Option<(Actions, Actions)> {
     let executed = executed::actions(&executed::read(traces.path()), narrated::performer(&events));
     assert!(narrated.values().flatten().count() > 3, "{lesson} tells of hardly any call");
     Some((narrated, executed))
+}
+
+/// What is shown of a container's start is what its first process does.
+fn explained_start() {
+    if !common::has_tool("strace", "witness of run --explain")
+        || !common::runs("exec", "witness of run --explain")
+    {
+        return;
+    }
+    let (home, traces) = (Home::new(), Home::new());
+    let made = home.run(["image", "inspect", "tiny"]);
+    assert_eq!(made.code, Some(0), "{made}");
+    let mut strace = home.command("strace");
+    // This is done in every container, and in no lesson.
+    let traced = format!("{},setsid", executed::TRACED);
+    strace.args(["-ff", "-y", "-s", "8192", "--decode-pids=pidns", "-e", &traced, "-o"]);
+    strace.arg(traces.path().join("trace")).arg(common::GLASSBOX);
+    // Under strace an ordinary user's container has root and nobody else.
+    let user = if common::is_root() { "7" } else { "0" };
+    strace.args(["run", "--rm", "--explain=jsonl", "--tmpfs", "/mem", "-u", user, "tiny", "true"]);
+    let ran = common::finish(&mut strace);
+    assert_eq!(ran.code, Some(0), "run --explain under strace: {ran}");
+    let events = common::events(&ran.err);
+    let inside = events.iter().find(|event| event["lane"] == "container").expect("it says something");
+    let inside = inside["pid"].as_i64().unwrap() as i32;
+    // What it writes to tell is no part of the story, and that it ends with its maker is armed in every process.
+    let counts = |action: &Action| {
+        let tells = action.args.iter().any(|arg| arg.starts_with("\"{\\\"v\\\":1,"));
+        let is_armed = action.args.first().is_some_and(|first| first == "PR_SET_PDEATHSIG");
+        // Versions of strace write the largest number in different ways.
+        !tells && !is_armed && action.call != "close_range"
+    };
+    let only = |mut actions: Actions| {
+        let own = actions.remove(&inside).unwrap_or_default().into_iter().filter(counts).collect();
+        Actions::from([(inside, own)])
+    };
+    let narrated = only(narrated::actions(&events));
+    let executed = only(executed::actions(&executed::read(traces.path()), inside));
+    assert!(narrated[&inside].len() > 30, "it tells of hardly any call: {narrated:?}");
+    let difference = difference(&narrated, &executed);
+    assert!(difference.is_none(), "{}", difference.unwrap_or_default());
 }
 
 /// Where the two lists part, with what is around it.

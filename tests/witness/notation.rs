@@ -66,6 +66,11 @@ pub(crate) fn split(list: &str) -> Vec<String> {
 /// One argument in the form in which both lists can be compared.
 pub(crate) fn argument(text: &str) -> String {
     let text = text.split("/*").next().unwrap_or_default().trim();
+    // What a descriptor is open for stands behind it, as in `AT_FDCWD</root>`.
+    let text = match text.split_once('<') {
+        Some((descriptor, file)) if file.ends_with('>') && !descriptor.contains('"') => descriptor,
+        _ => text,
+    };
     if let Some(string) = text.strip_prefix('"') {
         return string_argument(string);
     }

@@ -4,6 +4,7 @@ pub(super) mod create;
 mod detached;
 pub(super) mod diff;
 pub(super) mod exec;
+mod explain;
 pub(super) mod inspect;
 pub(super) mod logs;
 mod order;

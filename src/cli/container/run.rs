@@ -5,13 +5,14 @@ use std::process::ExitCode;
 
 use super::create::Flags;
 use super::detached::{self, Several};
+use super::explain::{Format, Lit};
 use super::streams::{self, Wiring};
 use super::{Outcome, coded, order, ours, records};
 use crate::cli::image::store;
 use crate::cli::problem::Problem;
 use crate::container::own_program;
 use crate::container::run::{Ground, Order};
-use crate::container::start::Dark;
+use crate::container::start::{Dark, Walls};
 use crate::container::supervise::Supervisor;
 use crate::image::Store;
 use crate::kernel::fs;
@@ -21,6 +22,7 @@ Examples:
   glassbox run --rm -it tiny sh                      a shell, and nothing is left of it
   glassbox run -m 64m --cpus 0.5 --pids-limit 64 tiny sh -c 'ls /'
   glassbox run -d --name web -v $PWD:/srv:ro tiny sleep 1000
+  glassbox run --rm --explain tiny ls /              the same, part by part, with all it asks for
   glassbox run --rm --replicas 100 tiny sleep 1000   a hundred of them
   glassbox run -e LANG=C -w /tmp -u 1000:1000 tiny env
 
@@ -46,6 +48,10 @@ pub(in crate::cli) struct Args {
     /// Make so many of them, and wait for none
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     replicas: Option<u32>,
+    /// Show each part of the start, and wait for a key after it
+    #[arg(long, value_name = "FORMAT", value_enum, num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "plain", conflicts_with_all = ["detach", "replicas"])]
+    explain: Option<Format>,
     /// Print help
     #[arg(long, action = clap::ArgAction::Help)]
     help: Option<bool>,
@@ -93,9 +99,15 @@ fn in_front(args: &Args, ground: &Ground, store: Store, order: &Order) -> Outcom
     let (record, group) = ground.record(order).map_err(coded)?;
     // As long as it was open, no image was removed. Now there is a container of this one.
     drop(store);
-    let launched = ground.launch(record, group, streams, &mut Dark).map_err(coded)?;
+    let mut lit = args.explain.map(Lit::begin).transpose().map_err(coded)?;
+    let mut dark = Dark;
+    let walls: &mut dyn Walls = lit.as_mut().map_or(&mut dark, |lit| lit);
+    let launched = ground.launch(record, group, streams, walls).map_err(coded)?;
     let kept = wiring.connect(&mut supervisor);
     let master = supervisor.take(launched).map_err(coded)?;
+    if let Some(lit) = lit {
+        lit.end();
+    }
     // Our terminal gets its settings back when this goes.
     let attached = master.map(|master| streams::attach(&mut supervisor, master, args.interactive));
     let attached = attached.transpose().map_err(ours)?;

@@ -8,7 +8,7 @@
 //! ```
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -24,6 +24,14 @@ pub struct Gate {
     socket: UnixStream,
     /// Whether the container's side ends when its maker does.
     pub(super) dies_with_maker: bool,
+}
+
+/// What the maker hears.
+pub(in crate::container) enum News {
+    /// The master's end of the container's terminal.
+    Terminal(Option<OwnedFd>),
+    /// It has become its program.
+    Program,
 }
 
 const MAPPED: u8 = b'm';
@@ -85,18 +93,30 @@ impl Gate {
     pub(super) fn await_program(&mut self) -> Result<Option<OwnedFd>> {
         let mut terminal = None;
         loop {
-            let (kind, passed) = doing("cannot hear the container", self.receive())?;
-            match kind {
-                None => return Ok(terminal),
-                Some(TERMINAL) => terminal = passed,
-                Some(_) => {
-                    let mut report = vec![];
-                    doing("cannot hear the container", self.socket.read_to_end(&mut report))?;
-                    let failure = serde_json::from_slice::<Failure>(&report);
-                    return Err(failure.map_or_else(|_| lost(), Failure::error));
-                }
+            match self.hear()? {
+                News::Program => return Ok(terminal),
+                News::Terminal(passed) => terminal = passed,
             }
         }
+    }
+
+    /// In the maker: the next that there is to be heard.
+    pub(super) fn hear(&mut self) -> Result<News> {
+        let (kind, passed) = doing("cannot hear the container", self.receive())?;
+        match kind {
+            None => Ok(News::Program),
+            Some(TERMINAL) => Ok(News::Terminal(passed)),
+            Some(_) => {
+                let mut report = vec![];
+                doing("cannot hear the container", self.socket.read_to_end(&mut report))?;
+                let failure = serde_json::from_slice::<Failure>(&report);
+                Err(failure.map_or_else(|_| lost(), Failure::error))
+            }
+        }
+    }
+
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 
     /// In the maker, of somebody who has failed: why.

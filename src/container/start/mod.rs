@@ -22,11 +22,11 @@ mod session;
 mod volumes;
 mod walls;
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::sys::signal::SigSet;
 
-use gate::Gate;
+use gate::{Gate, News};
 pub use rootfs::Root;
 pub use session::{Streams, null};
 pub use walls::{Dark, Part, Walls};
@@ -36,7 +36,7 @@ use super::spec::{Network, Security, Spec};
 use crate::image::Users;
 use crate::kernel::capability::Set;
 use crate::kernel::cgroup::{Group, Layout};
-use crate::kernel::process::{Clone3, Ended, Sig, set_parent_death_signal, wait4};
+use crate::kernel::process::{Clone3, Ended, Sig, kill, set_parent_death_signal, wait4};
 use crate::kernel::seccomp::Filter;
 use crate::kernel::{Pid, raw};
 
@@ -182,6 +182,24 @@ impl Started {
         self.gate.await_program().inspect_err(|_| {
             let _ = wait4(Some(self.pid));
         })
+    }
+
+    /// The next that there is to be heard of it, when [`Started::ear`] can be read. Of one that failed nothing is left.
+    pub(super) fn hear(&mut self) -> Result<News> {
+        self.gate.hear().inspect_err(|_| {
+            let _ = wait4(Some(self.pid));
+        })
+    }
+
+    /// What it is heard by.
+    pub(super) fn ear(&self) -> BorrowedFd<'_> {
+        self.gate.as_fd()
+    }
+
+    /// End it before it has become its program. Nothing is left of it.
+    pub(super) fn stop(&self) {
+        let _ = kill(self.pid, Sig::SIGKILL);
+        let _ = wait4(Some(self.pid));
     }
 
     /// Wait for its end.

@@ -41,6 +41,11 @@ pub enum Part {
     Filter,
 }
 
+impl Part {
+    /// How many there are.
+    pub const COUNT: usize = Part::Filter as usize + 1;
+}
+
 /// Is called between the parts of a start, in the process that does them. An error ends the start.
 pub trait Walls {
     /// A part is about to be done.

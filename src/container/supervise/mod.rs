@@ -15,11 +15,11 @@ pub use flow::Flow;
 pub use raw_mode::RawMode;
 use signals::Signals;
 
-use super::error::{Result, doing};
+use super::error::{Error, Result, doing};
 use super::limits;
 use super::records::{Entry, Record, now};
 use super::run::Launched;
-use super::start::Started;
+use super::start::{Started, gate::News};
 use crate::kernel::process::{Ended, Sig};
 use crate::kernel::{Errno, Pid, terminal};
 
@@ -27,6 +27,8 @@ use crate::kernel::{Errno, Pid, terminal};
 #[derive(Debug)]
 pub struct Supervisor {
     signals: Signals,
+    /// Those that came before there was a program.
+    early: Vec<Sig>,
     charges: Vec<Charge>,
     flows: Vec<Flow>,
     /// The master's end of a container's terminal, whose size follows that of ours.
@@ -48,7 +50,8 @@ impl Supervisor {
     /// Keep signals back. To be called before the first container is started, so that none is missed.
     pub fn begin() -> Result<Self> {
         let signals = Signals::keep_back()?;
-        Ok(Self { signals, charges: vec![], flows: vec![], terminal: None, ways: 0, last: Ended::Exited(0) })
+        let (early, charges, flows) = (vec![], vec![], vec![]);
+        Ok(Self { signals, early, charges, flows, terminal: None, ways: 0, last: Ended::Exited(0) })
     }
 
     /// Wait until a container has become its program, and look after it. One that failed leaves nothing behind.
@@ -56,7 +59,7 @@ impl Supervisor {
     /// The master's end of its terminal, if it has one.
     pub fn take(&mut self, launched: Launched) -> Result<Option<OwnedFd>> {
         let Launched { record, mut started } = launched;
-        match started.await_program() {
+        match self.await_program(&mut started) {
             Ok(terminal) => {
                 self.charges.push(Charge { pid: started.pid, record: Some(record) });
                 Ok(terminal)
@@ -71,9 +74,34 @@ impl Supervisor {
 
     /// The same of a program that a container runs besides: it has no record.
     pub fn take_guest(&mut self, mut started: Started) -> Result<Option<OwnedFd>> {
-        let terminal = started.await_program()?;
+        let terminal = self.await_program(&mut started)?;
         self.charges.push(Charge { pid: started.pid, record: None });
         Ok(terminal)
+    }
+
+    /// Whoever wants us to end does not wait for a start.
+    fn await_program(&mut self, started: &mut Started) -> Result<Option<OwnedFd>> {
+        let mut terminal = None;
+        loop {
+            let mut fds = [started.ear(), self.signals.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+            match poll(&mut fds, PollTimeout::NONE) {
+                Err(Errno::EINTR) => continue,
+                polled => doing("cannot wait for the container", polled.map_err(Into::into))?,
+            };
+            if fds[0].any().unwrap_or(true) {
+                match started.hear()? {
+                    News::Program => return Ok(terminal),
+                    News::Terminal(passed) => terminal = passed,
+                }
+            }
+            while let Some(signal) = self.signals.next()? {
+                if signals::ENDING.contains(&signal) {
+                    started.stop();
+                    return Err(Error::Interrupted(signal));
+                }
+                self.early.push(signal);
+            }
+        }
     }
 
     /// Copy what can be read from one descriptor to another.
@@ -97,17 +125,25 @@ impl Supervisor {
     /// Look after them until the last one has ended, and learn how that was.
     pub fn look_after(mut self) -> Result<Ended> {
         self.reap()?;
+        for signal in std::mem::take(&mut self.early) {
+            self.handle(signal)?;
+        }
         while !self.charges.is_empty() {
             self.await_something()?;
             while let Some(signal) = self.signals.next()? {
-                match signal {
-                    Sig::SIGCHLD => self.reap()?,
-                    Sig::SIGWINCH => self.resize(),
-                    other => self.pass_on(other),
-                }
+                self.handle(signal)?;
             }
         }
         Ok(self.last)
+    }
+
+    fn handle(&mut self, signal: Sig) -> Result<()> {
+        match signal {
+            Sig::SIGCHLD => self.reap()?,
+            Sig::SIGWINCH => self.resize(),
+            other => self.pass_on(other),
+        }
+        Ok(())
     }
 
     fn await_something(&mut self) -> Result<()> {

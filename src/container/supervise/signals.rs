@@ -24,6 +24,9 @@ const KEPT_BACK: [Signal; 10] = [
     Signal::SIGCONT,
 ];
 
+/// By these somebody wants an end.
+pub(super) const ENDING: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
+
 /// Signals that are kept back, until they are read.
 #[derive(Debug)]
 pub(super) struct Signals(SignalFd);

@@ -9,9 +9,9 @@ use super::policy::{Action, Comparison, Condition, Policy, Rule};
 use crate::kernel::arch::Architecture;
 
 // Offsets in struct seccomp_data. A value of 64 bits is read in halves, the low one first: little-endian.
-const OFFSET_NR: u32 = 0;
-const OFFSET_ARCH: u32 = 4;
-const OFFSET_ARGS: u32 = 16;
+pub(super) const OFFSET_NR: u32 = 0;
+pub(super) const OFFSET_ARCH: u32 = 4;
+pub(super) const OFFSET_ARGS: u32 = 16;
 
 /// What happens to a call.
 #[derive(Clone, PartialEq)]
@@ -68,6 +68,9 @@ fn add<'p>(outcome: &mut Option<Outcome<'p>>, rule: &'p Rule<'p>) {
 
 /// Binary search: `if number >= middle { right half } else { left half }`.
 fn search(ranges: &[(u32, Outcome)], default: Action) -> Vec<sock_filter> {
+    if let Some(program) = exception(ranges, default) {
+        return program;
+    }
     let (left, right) = match ranges {
         [] => return vec![answer(default)],
         [(_, outcome)] => return leaf(outcome, default),
@@ -86,6 +89,19 @@ fn search(ranges: &[(u32, Outcome)], default: Action) -> Vec<sock_filter> {
     program.extend(left);
     program.extend(right);
     program
+}
+
+/// One number among others that are all alike: `if number == it { its outcome } else { that of the others }`.
+fn exception(ranges: &[(u32, Outcome)], default: Action) -> Option<Vec<sock_filter>> {
+    let [(_, before), (number, outcome), (next, after)] = ranges else { return None };
+    if before != after || *next != number + 1 {
+        return None;
+    }
+    let mut program = leaf(outcome, default);
+    let far = u8::try_from(program.len()).ok()?;
+    program.insert(0, jump(libc::BPF_JEQ, *number, 0, far));
+    program.extend(leaf(after, default));
+    Some(program)
 }
 
 fn leaf(outcome: &Outcome, default: Action) -> Vec<sock_filter> {

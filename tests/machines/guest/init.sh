@@ -5,6 +5,8 @@
 mount -o remount,rw /
 hostname machine
 mkdir -p /dev/pts /dev/shm
+# The kernel itself looks there for a program that was executed by its descriptor, if TOMOYO is on.
+ln -s /proc/self/fd /dev/fd
 mount -t devpts -o gid=5,mode=620,ptmxmode=666 devpts /dev/pts
 mount -t tmpfs -o nosuid,nodev shm /dev/shm
 mount -t tmpfs -o mode=755,nosuid,nodev run /run
