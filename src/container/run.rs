@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::error::Result;
 use super::limits;
+use super::network::Networks;
 use super::records::{Created, Entry, Id, Record, Records, now};
 use super::spec::Spec;
 use super::start::{Plan, Root, Started, Streams, Walls, start};
@@ -105,8 +106,9 @@ impl<'a> Ground<'a> {
         }
         let hostname = if spec.hostname.is_empty() { record.id.short() } else { &spec.hostname };
         let root = self.root(&record.id, spec.storage, record.created.auto_remove)?;
+        let endpoint = Networks::open(self.records.state()).join(record, hostname)?;
         let plan = Plan::new(spec, hostname, root, self.users(), streams)?;
-        let plan = plan.in_group(group, self.hierarchies.layout());
+        let plan = plan.in_group(group, self.hierarchies.layout()).on_network(endpoint);
         let started = start(&plan, walls)?;
         let noted = Identity::of(started.pid)
             .map_or(Ok(()), |init| record.happened(&Entry::Started { time: now(), init }));

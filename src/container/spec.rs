@@ -1,6 +1,7 @@
 //! What a container is to be. Pure data: it is written into the container's record, and read by whoever joins it.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -58,7 +59,7 @@ pub struct Process {
 }
 
 /// Which network a container has.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Network {
     /// Its own, with a loopback interface and nothing else.
@@ -66,6 +67,33 @@ pub enum Network {
     None,
     /// The host's.
     Host,
+    /// Its own, connected to one that was made for containers.
+    Named(Membership),
+}
+
+impl Network {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Network::None => "none",
+            Network::Host => "host",
+            Network::Named(wanted) => &wanted.network,
+        }
+    }
+}
+
+/// What a container wants to be on a network.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Membership {
+    /// The name of the network.
+    pub network: String,
+    /// Its address; the next one that is free without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<Ipv4Addr>,
+    /// What the others call it, besides its own name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
 }
 
 /// How much a container may use. Without a number there is no limit.

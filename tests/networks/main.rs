@@ -7,9 +7,10 @@ mod common;
 
 mod create;
 mod host;
+mod join;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    common::run(create::trials())
+    common::run(create::trials().into_iter().chain(join::trials()).collect())
 }

@@ -9,6 +9,7 @@ use super::template::Template;
 use super::{Outcome, records};
 use crate::cli::image::time::rfc3339;
 use crate::cli::problem::Problem;
+use crate::container::network::Networks;
 use crate::container::spec::{Mount, MountKind, Network};
 use crate::container::{Container, Records, State};
 
@@ -16,7 +17,7 @@ use crate::container::{Container, Records, State};
 pub(in crate::cli) fn find(given: &str) -> Result<Option<Value>, Problem> {
     let records = records()?;
     match records.find(given) {
-        Ok(container) => Ok(Some(describe(&records, &container))),
+        Ok(container) => describe(&records, &container).map(Some),
         Err(crate::container::Error::Unknown(_)) => Ok(None),
         Err(error) => Err(error.into()),
     }
@@ -37,14 +38,14 @@ fn time(milliseconds: Option<u64>) -> String {
     milliseconds.map_or("0001-01-01T00:00:00Z".into(), |time| rfc3339(time / 1000))
 }
 
-fn describe(records: &Records, container: &Container) -> Value {
+fn describe(records: &Records, container: &Container) -> Result<Value, Problem> {
     let created = &container.created;
     let (spec, process) = (&created.spec, &created.spec.process);
     let (program, arguments) =
         process.args.split_first().map_or(("", &[][..]), |(first, rest)| (first, rest));
     let runs = matches!(container.state, State::Running | State::Paused);
     let hostname = if spec.hostname.is_empty() { container.id.short() } else { &spec.hostname };
-    json!({
+    Ok(json!({
         "Id": container.id,
         "Name": format!("/{}", created.name),
         "Created": time(Some(created.time)),
@@ -81,7 +82,7 @@ fn describe(records: &Records, container: &Container) -> Value {
         },
         "HostConfig": {
             "AutoRemove": created.auto_remove,
-            "NetworkMode": if spec.network == Network::Host { "host" } else { "none" },
+            "NetworkMode": spec.network.name(),
             "Memory": spec.limits.memory.unwrap_or(0),
             "CpuQuota": spec.limits.cpu_quota.unwrap_or(0),
             "PidsLimit": spec.limits.pids.unwrap_or(0),
@@ -91,7 +92,31 @@ fn describe(records: &Records, container: &Container) -> Value {
             "SecurityOpt": [format!("seccomp={}", json!(spec.security.seccomp).as_str().unwrap_or_default())],
             "Init": process.init,
         },
-    })
+        "NetworkSettings": { "Networks": networks(records, container)? },
+    }))
+}
+
+/// Its place on the network that it is on.
+fn networks(records: &Records, container: &Container) -> Result<Value, Problem> {
+    let Network::Named(wanted) = &container.created.spec.network else {
+        return Ok(json!({ container.created.spec.network.name(): {} }));
+    };
+    let network = match Networks::open(records.state()).find(&wanted.network) {
+        Ok(network) => network,
+        // It was removed when this one had ended.
+        Err(_) => return Ok(json!({ &wanted.network: {} })),
+    };
+    let member = network.member(&container.id);
+    let text = |text: Option<String>| text.unwrap_or_default();
+    Ok(json!({ &network.name: {
+        "NetworkID": network.id,
+        "Gateway": text(member.map(|_| network.subnet.gateway().to_string())),
+        "IPAddress": text(member.map(|member| member.address.to_string())),
+        "IPPrefixLen": member.map_or(0, |_| network.subnet.prefix),
+        "MacAddress": text(member.map(|member| member.mac().to_string())),
+        "Aliases": wanted.aliases,
+        "DNSNames": member.map(|member| &member.names),
+    } }))
 }
 
 fn mount(mount: &Mount) -> Value {

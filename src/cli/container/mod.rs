@@ -7,6 +7,7 @@ pub(super) mod exec;
 mod explain;
 pub(super) mod inspect;
 pub(super) mod logs;
+mod network;
 mod order;
 pub(super) mod ps;
 pub(super) mod rm;

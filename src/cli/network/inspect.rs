@@ -3,13 +3,13 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Outcome, networks};
 use crate::cli::container::template::Template;
 use crate::cli::image::time::rfc3339;
 use crate::cli::problem::Problem;
-use crate::container::network::{Network, PREDEFINED};
+use crate::container::network::{Member, Network, PREDEFINED};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -63,10 +63,19 @@ fn describe(network: &Network) -> Value {
             "Gateway": network.subnet.gateway(),
         }] },
         "Internal": false,
-        "Containers": {},
+        "Containers": network.members.iter().map(|member| member_of(network, member)).collect::<Map<_, _>>(),
         "Options": {},
         "Labels": network.labels,
     })
+}
+
+fn member_of(network: &Network, member: &Member) -> (String, Value) {
+    let shown = json!({
+        "Name": member.name,
+        "MacAddress": member.mac().to_string(),
+        "IPv4Address": format!("{}/{}", member.address, network.subnet.prefix),
+    });
+    (member.id.to_string(), shown)
 }
 
 fn predefined(name: &str) -> Value {

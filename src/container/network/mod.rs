@@ -1,16 +1,23 @@
 //! Networks of containers: which there are, and who is on each.
 //!
 //! ```text
-//! networks/NAME.json         a network, and its members
+//! networks/NAME.json         a network
+//! networks/NAME.members      who is on it
+//! networks/NAME.hosts        their names: the file /etc/hosts of each of them
 //! networks/                  locked by whoever changes anything of any network
 //! ```
 //! What the kernel has of a network follows from its record: a bridge, whose name comes from the network's number, and a
 //! table of the packet filter of the same name. The record is written before they are made, and removed after they
 //! are. So whoever is killed in between leaves a network that is listed, can be used, and can be removed: each step is
 //! done again, and that it was done before is as good.
+//!
+//! A container is written down as a [member] before it is connected, and is none any more when its interface has gone.
+//! One whose supervisor was killed is a member until the next command [settles](Records::all) it.
 
 mod bridge;
 mod forwarding;
+mod hosts;
+pub mod member;
 mod subnet;
 
 use std::collections::BTreeMap;
@@ -21,6 +28,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use hosts::resolvers;
+pub use member::{Endpoint, Member};
 pub use subnet::Subnet;
 
 use super::error::{Error, Result, doing};
@@ -77,6 +86,9 @@ pub struct Network {
     /// Whatever its maker wants to say about it.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// Who is on it.
+    #[serde(skip)]
+    pub members: Vec<Member>,
 }
 
 /// What a network is to be.
@@ -115,8 +127,8 @@ impl Networks {
         self.state.join("networks")
     }
 
-    fn file(&self, name: &str) -> PathBuf {
-        self.dir().join(format!("{name}.json"))
+    fn file(&self, name: &str, kind: &str) -> PathBuf {
+        self.dir().join(format!("{name}.{kind}"))
     }
 
     fn lock(&self) -> Result<Locked<'_>> {
@@ -149,13 +161,15 @@ impl Networks {
         if Records::check_name(name).is_err() {
             return Ok(None);
         }
-        let path = self.file(name);
+        let path = self.file(name, "json");
         let text = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             text => doing(format!("cannot read {}", path.display()), text)?,
         };
         let network = serde_json::from_slice(&text);
-        network.map(Some).map_err(|error| Error::Damaged(format!("{}: {error}", path.display())))
+        let network: Network =
+            network.map_err(|error| Error::Damaged(format!("{}: {error}", path.display())))?;
+        Ok(Some(Network { members: self.members(name)?, ..network }))
     }
 
     /// The network that a name, a number or the beginning of one means.
@@ -179,6 +193,12 @@ impl Networks {
         }
     }
 
+    /// The network that a container is to be on. Whoever can make none is told so.
+    pub fn find_to_join(&self, given: &str) -> Result<Network> {
+        check_powers()?;
+        self.find(given)
+    }
+
     /// Make a network.
     pub fn create(&self, wanted: Wanted) -> Result<Network> {
         check_name(&wanted.name)?;
@@ -192,7 +212,8 @@ impl Networks {
         }
         let subnet = choose(wanted.subnet, &others)?;
         let Wanted { name, driver, labels, .. } = wanted;
-        let network = Network { id: Id::draw(), name, created: now(), driver, subnet, labels };
+        let network =
+            Network { id: Id::draw(), name, created: now(), driver, subnet, labels, members: vec![] };
         locked.write(&network)?;
         locked.make(&network).inspect_err(|_| {
             // What could not be made whole is taken away again; it is listed as long as that has failed.
@@ -204,15 +225,27 @@ impl Networks {
     /// Remove a network that nobody is on.
     pub fn remove(&self, given: &str) -> Result<()> {
         check_predefined(given)?;
+        self.settle(&self.find(given)?.name)?;
         let locked = self.lock()?;
         let network = self.find(given)?;
+        if !network.members.is_empty() {
+            let members =
+                network.members.iter().map(|member| format!("{} ({})", member.name, member.id.short()));
+            let members = members.collect::<Vec<_>>().join(", ");
+            let names = network.members.iter().map(|member| member.name.as_str());
+            let hint = format!("remove them first: glassbox rm -f {}", names.collect::<Vec<_>>().join(" "));
+            return Err(Error::usage(
+                format!("network {} has active endpoints: {members}", network.name),
+                hint,
+            ));
+        }
         locked.clear(&network)
     }
 }
 
 impl Locked<'_> {
     fn write(&self, network: &Network) -> Result<()> {
-        let path = self.networks.file(&network.name);
+        let path = self.networks.file(&network.name, "json");
         let written = serde_json::to_vec_pretty(network).map_err(io::Error::from);
         let written = written.and_then(|text| write_atomically(&path, &text));
         doing(format!("cannot write {}", path.display()), written)
@@ -237,8 +270,14 @@ impl Locked<'_> {
         if !others.iter().any(|other| other.driver == Driver::Bridge && other.id != network.id) {
             forwarding::end(&self.networks.dir())?;
         }
-        let path = self.networks.file(&network.name);
-        doing(format!("cannot remove {}", path.display()), fs::remove_file(&path))
+        for kind in ["hosts", "members", "json"] {
+            let path = self.networks.file(&network.name, kind);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => doing(format!("cannot remove {}", path.display()), removed)?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -267,7 +306,7 @@ fn check_powers() -> Result<()> {
         Users::Ranges { .. } | Users::One => {
             let hint =
                 "run it as root, or give a container the host's network: glassbox run --net host IMAGE";
-            Err(Error::usage("an ordinary user can make no networks on this machine", hint))
+            Err(Error::usage("an ordinary user can neither make nor join networks on this machine", hint))
         }
     }
 }

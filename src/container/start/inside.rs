@@ -38,11 +38,12 @@ pub fn become_contained(
     part(walls, Part::Sys, || place::mount_sys(plan, &luggage))?;
     part(walls, Part::OldRoot, rootfs::leave_host)?;
     part(walls, Part::Dev, || place::mount_dev(&luggage))?;
-    part(walls, Part::Etc, || etc::provide(plan))?;
+    part(walls, Part::Etc, || etc::provide(plan, luggage.hosts.as_ref()))?;
     part(walls, Part::Volumes, || volumes::mount(plan.spec, &luggage.volumes))?;
     part(walls, Part::Masks, || Ok(masks::apply().map(drop)?))?;
     drop(luggage);
     part(walls, Part::Network, || own_network(plan))?;
+    part(walls, Part::Endpoint, || own_endpoint(plan, gate))?;
     become_program(&plan.spec.process, &plan.confinement, &plan.streams, gate, walls)
 }
 
@@ -99,8 +100,15 @@ fn own_cgroup(plan: &Plan, is_joined: bool) -> Result<()> {
 
 fn own_network(plan: &Plan) -> Result<()> {
     uts::sethostname(plan.hostname)?;
-    if plan.spec.network == Network::None {
+    if plan.spec.network != Network::Host {
         net::loopback_up()?;
     }
     Ok(())
+}
+
+/// The maker makes the interface, for one end of it is the host's; the rest is done where it is.
+fn own_endpoint(plan: &Plan, gate: &mut Gate) -> Result<()> {
+    let Some(endpoint) = &plan.endpoint else { return Ok(()) };
+    gate.hear_connected()?;
+    endpoint.configure()
 }

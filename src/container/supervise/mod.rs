@@ -197,5 +197,5 @@ fn finish(record: &Record, ended: Ended) -> Result<()> {
     if record.created.auto_remove {
         return record.remove();
     }
-    container.as_ref().map_or(Ok(()), limits::remove)
+    container.as_ref().map_or(Ok(()), |container| record.release(container))
 }

@@ -1,0 +1,206 @@
+//! Containers come to a network, and go.
+
+use std::fs;
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Locked, Network, Networks, Subnet, bridge, hosts};
+use crate::container::error::{Error, Result, doing};
+use crate::container::records::{Container, Id, Record, Records, State};
+use crate::container::spec::{self, Membership};
+use crate::kernel::link::{self, End, Mac};
+use crate::kernel::{Errno, Pid};
+use crate::state::write_at_once;
+
+/// What the interface is called in the container.
+const INTERFACE: &str = "eth0";
+
+/// A container on a network.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Member {
+    /// Its number.
+    pub id: Id,
+    /// What it is called.
+    pub name: String,
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// What the others call it.
+    pub names: Vec<String>,
+}
+
+impl Member {
+    /// Its hardware address.
+    pub fn mac(&self) -> Mac {
+        bridge::mac(self.address)
+    }
+}
+
+/// The place of a container on a network.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// The host's end of the cable.
+    port: String,
+    bridge: String,
+    address: Ipv4Addr,
+    subnet: Subnet,
+    hosts: PathBuf,
+}
+
+impl Endpoint {
+    /// From the host: a pair of interfaces, one of which is a port of the bridge, and the other one the container's.
+    pub(in crate::container) fn connect(&self, inside: Pid) -> Result<()> {
+        let end = End { name: INTERFACE, mac: bridge::mac(self.address), inside: Some(inside) };
+        // One that has ended tells itself why.
+        Ok(bridge::unless(Errno::ESRCH, link::add_veth_port(&self.port, &self.bridge, &end))?)
+    }
+
+    /// In the container: its address, and the way out.
+    pub(in crate::container) fn configure(&self) -> Result<()> {
+        link::add_address(INTERFACE, self.address, self.subnet.prefix)?;
+        link::set_up(INTERFACE)?;
+        Ok(link::add_default_route(self.subnet.gateway())?)
+    }
+
+    /// The names of all members, in a file.
+    pub(in crate::container) fn hosts(&self) -> &Path {
+        &self.hosts
+    }
+}
+
+impl Networks {
+    /// Who is on a network. Nothing waited for the disk when that was written: after a power cut nobody is.
+    pub(super) fn members(&self, name: &str) -> Result<Vec<Member>> {
+        let path = self.file(name, "members");
+        match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(vec![]),
+            text => {
+                let text = doing(format!("cannot read {}", path.display()), text)?;
+                Ok(serde_json::from_slice(&text).unwrap_or_default())
+            }
+        }
+    }
+
+    /// Give a container its place on the network that it wants to be on, if there is one.
+    pub fn join(&self, record: &Record, hostname: &str) -> Result<Option<Endpoint>> {
+        let spec::Network::Named(wanted) = &record.created.spec.network else { return Ok(None) };
+        match self.try_join(record, hostname, wanted) {
+            // Whoever is in the way may have ended together with its supervisor.
+            Err(Error::Usage { .. }) if self.settle(&wanted.network)? => {
+                self.try_join(record, hostname, wanted)
+            }
+            joined => joined,
+        }
+        .map(Some)
+    }
+
+    fn try_join(&self, record: &Record, hostname: &str, wanted: &Membership) -> Result<Endpoint> {
+        let locked = self.lock()?;
+        let mut network = self.find(&wanted.network)?;
+        let bridge = bridge::name(&network);
+        if !link::exists(&bridge) {
+            locked.make(&network)?;
+        }
+        let address = network.choose_address(wanted.address)?;
+        let mut names = vec![record.created.name.clone()];
+        for name in wanted.aliases.iter().map(String::as_str).chain([record.id.short(), hostname]) {
+            if !names.iter().any(|other| other == name) {
+                names.push(name.into());
+            }
+        }
+        let (id, name, subnet) = (record.id.clone(), record.created.name.clone(), network.subnet);
+        network.members.push(Member { id, name, address, names });
+        locked.write_members(&network)?;
+        let hosts = self.file(&network.name, "hosts");
+        Ok(Endpoint { port: port(&record.id), bridge, address, subnet, hosts })
+    }
+
+    /// Take the place of a container that has ended back.
+    pub fn leave(&self, container: &Container) -> Result<()> {
+        let spec::Network::Named(wanted) = &container.created.spec.network else { return Ok(()) };
+        let locked = self.lock()?;
+        match self.read(&wanted.network)? {
+            Some(network) => locked.release(network, |member| member.id == container.id).map(drop),
+            // When it was removed nobody was on it any more.
+            None => Ok(()),
+        }
+    }
+
+    /// Those whose supervisors were killed have ended, and are no members any more; whether there were any.
+    pub(super) fn settle(&self, name: &str) -> Result<bool> {
+        let records = Records::open(&self.state);
+        let before = self.members(name)?;
+        for member in &before {
+            // Whoever settles it locks the networks.
+            let _ = records.find(member.id.as_ref());
+        }
+        let locked = self.lock()?;
+        let Some(network) = self.read(name)? else { return Ok(false) };
+        let has_ended = |member: &Member| {
+            let container = records.read(&member.id).ok().flatten();
+            container.is_none_or(|container| container.state == State::Exited)
+        };
+        Ok(locked.release(network, has_ended)?.members.len() < before.len())
+    }
+}
+
+impl Locked<'_> {
+    /// Let these go, and first what the kernel has of them.
+    fn release(&self, mut network: Network, goes: impl Fn(&Member) -> bool) -> Result<Network> {
+        let (go, stay): (Vec<_>, Vec<_>) = network.members.into_iter().partition(goes);
+        network.members = stay;
+        for member in &go {
+            // With the container's network namespace it would go by itself, sooner or later.
+            bridge::unless(Errno::ENODEV, link::delete(&port(&member.id)))?;
+        }
+        if !go.is_empty() {
+            self.write_members(&network)?;
+        }
+        Ok(network)
+    }
+
+    fn write_members(&self, network: &Network) -> Result<()> {
+        let path = self.networks.file(&network.name, "members");
+        let text = serde_json::to_vec(&network.members).map_err(io::Error::from);
+        doing(format!("cannot write {}", path.display()), text.and_then(|text| write_at_once(&path, &text)))?;
+        let path = self.networks.file(&network.name, "hosts");
+        doing(format!("cannot write {}", path.display()), hosts::write(&path, &network.members))
+    }
+}
+
+impl Network {
+    /// The member that a container is.
+    pub fn member(&self, id: &Id) -> Option<&Member> {
+        self.members.iter().find(|member| member.id == *id)
+    }
+
+    fn choose_address(&self, wanted: Option<Ipv4Addr>) -> Result<Ipv4Addr> {
+        let is_free = |address: &Ipv4Addr| !self.members.iter().any(|member| member.address == *address);
+        let Some(wanted) = wanted else {
+            return self.subnet.hosts().find(is_free).ok_or_else(|| {
+                let why =
+                    format!("no available IPv4 addresses on the network {}, {}", self.name, self.subnet);
+                Error::usage(
+                    why,
+                    "remove a container of it, or make a network with more: --subnet 10.0.0.0/16",
+                )
+            });
+        };
+        if !self.subnet.contains(wanted) || [self.subnet.first, self.subnet.broadcast()].contains(&wanted) {
+            let why = format!("no configured subnet contains IP address {wanted}");
+            return Err(Error::usage(why, format!("the network {} has {}", self.name, self.subnet)));
+        }
+        if wanted == self.subnet.gateway() || !is_free(&wanted) {
+            let hint = format!("leave --ip away, or see who has it: glassbox network inspect {}", self.name);
+            return Err(Error::usage(format!("the address {wanted} is already in use"), hint));
+        }
+        Ok(wanted)
+    }
+}
+
+/// The host's end of a container's cable. The kernel takes fifteen signs.
+fn port(id: &Id) -> String {
+    format!("gv-{}", id.short())
+}
