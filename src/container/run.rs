@@ -1,5 +1,6 @@
 //! A container from its image to its first program: record, group, root, start.
 
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use super::error::Result;
@@ -46,6 +47,8 @@ pub struct Launched {
     pub record: Record,
     /// Its first process, which may not have become its program yet.
     pub started: Started,
+    /// The host's ports that are its own as long as these are open.
+    pub held: Vec<OwnedFd>,
 }
 
 impl<'a> Ground<'a> {
@@ -84,7 +87,7 @@ impl<'a> Ground<'a> {
         walls: &mut dyn Walls,
     ) -> Result<Launched> {
         match self.try_launch(&record, group, streams, walls) {
-            Ok(started) => Ok(Launched { record, started }),
+            Ok((started, held)) => Ok(Launched { record, started, held }),
             Err(error) => {
                 // If that fails, the next command does it.
                 let _ = record.remove();
@@ -99,7 +102,7 @@ impl<'a> Ground<'a> {
         group: Option<Group>,
         streams: Streams,
         walls: &mut dyn Walls,
-    ) -> Result<Started> {
+    ) -> Result<(Started, Vec<OwnedFd>)> {
         let spec = &record.created.spec;
         if let Some(group) = &group {
             limits::make(group, &spec.limits)?;
@@ -115,7 +118,7 @@ impl<'a> Ground<'a> {
         noted.inspect_err(|_| {
             let _ = kill(started.pid, Sig::SIGKILL);
         })?;
-        Ok(started)
+        Ok((started, plan.into_held()))
     }
 
     /// The files of a container, made as its driver has it.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Result};
+use super::network::Port;
 use super::profile;
 use super::storage::Storage;
 use crate::kernel::capability::{self, Set};
@@ -72,6 +73,14 @@ pub enum Network {
 }
 
 impl Network {
+    /// The ports that are to be reached by ports of the host.
+    pub fn ports(&self) -> &[Port] {
+        match self {
+            Network::Named(wanted) => &wanted.ports,
+            Network::None | Network::Host => &[],
+        }
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         match self {
@@ -94,6 +103,9 @@ pub struct Membership {
     /// What the others call it, besides its own name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<String>,
+    /// Its ports that are reached by ports of the host.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<Port>,
 }
 
 /// How much a container may use. Without a number there is no limit.

@@ -10,9 +10,11 @@ use std::net::Ipv4Addr;
 use nix::net::if_::if_nametoindex;
 use nix::sys::socket::SockProtocol;
 
-use super::netlink::Value::{Address, Behind, Hardware, Interface, Named, Nested, Number, Port, Ports, Text};
+use super::netlink::Value::{
+    Address, Behind, Byte, Hardware, Interface, Named, Nested, Number, Port, Ports, Text,
+};
 use super::netlink::{
-    Attribute, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, deliver, listed, message,
+    Attribute, NLA_F_NESTED, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, deliver, listed, message,
 };
 use super::record::call;
 use super::{Error, Pid, Result};
@@ -27,6 +29,7 @@ const RTM_SETLINK: (&str, u16) = ("RTM_SETLINK", 19);
 const RTM_NEWADDR: (&str, u16) = ("RTM_NEWADDR", 20);
 const RTM_NEWROUTE: (&str, u16) = ("RTM_NEWROUTE", 24);
 const AF_INET: u8 = 2;
+const AF_BRIDGE: u8 = 7;
 const IFF_UP: u32 = 1;
 const RT_TABLE_MAIN: u8 = 254;
 const RTPROT_BOOT: u8 = 3;
@@ -255,6 +258,19 @@ pub fn set_mtu(name: &str, mtu: u32) -> Result<()> {
 /// <https://man7.org/linux/man-pages/man8/bridge.8.html>
 pub fn set_master(name: &str, bridge: &str) -> Result<()> {
     Request::link(RTM_SETLINK, vec![ifname(name), master(bridge)?]).send()
+}
+
+/// `RTM_SETLINK` of `AF_BRIDGE`, with `IFLA_BRPORT_MODE`: let a bridge send what came by this port out by it again, where
+/// the packet filter has given that another address.
+/// <https://man7.org/linux/man-pages/man8/bridge.8.html>
+pub fn set_hairpin(port: &str) -> Result<()> {
+    let mut header = vec![0; IFINFOMSG];
+    header[0] = AF_BRIDGE;
+    header[4..8].copy_from_slice(&index(port)?.to_ne_bytes());
+    let told = format!("ifi_family=AF_BRIDGE, ifi_index=if_nametoindex(\"{port}\")");
+    let mode = vec![Attribute::new("IFLA_BRPORT_MODE", 4, Byte(1))];
+    let attributes = vec![Attribute::new("IFLA_PROTINFO", 12 | NLA_F_NESTED, Nested(mode))];
+    Request { header, told, ..Request::link(RTM_SETLINK, attributes) }.send()
 }
 
 /// `RTM_NEWADDR`: an address, and how many bits of it all in the same network have in common.

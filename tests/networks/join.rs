@@ -114,11 +114,11 @@ fn names(host: &Host) {
 }
 
 /// A server in a container.
-fn listen(pid: &str, port: u16) -> TcpListener {
+pub(crate) fn listen(pid: &str, port: u16) -> TcpListener {
     inside(pid, || TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).unwrap())
 }
 
-fn connect(pid: &str, to: SocketAddrV4) -> io::Result<TcpStream> {
+pub(crate) fn connect(pid: &str, to: SocketAddrV4) -> io::Result<TcpStream> {
     inside(pid, || TcpStream::connect_timeout(&to.into(), Duration::from_millis(500)))
 }
 
@@ -198,15 +198,17 @@ fn again(host: &Host) {
     assert!(!glassbox::kernel::nftables::rules().unwrap().is_empty());
 }
 
+/// Kill whoever looks after the container with this process 1.
+pub(crate) fn kill_supervisor(pid: &str) {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim();
+    send(Pid::from_raw(parent.parse().unwrap()), Signal::SIGKILL).unwrap();
+    let status = || std::fs::read_to_string(format!("/proc/{parent}/status"));
+    eventually("it ends", || status().map_or(true, |status| status.contains("State:\tZ")));
+}
+
 fn orphans(host: &Host) {
     host.says(&["network", "create", "--subnet", "10.9.0.0/30", "web"]);
-    let kill_supervisor = |pid: &str| {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim();
-        send(Pid::from_raw(parent.parse().unwrap()), Signal::SIGKILL).unwrap();
-        let status = || std::fs::read_to_string(format!("/proc/{parent}/status"));
-        eventually("it ends", || status().map_or(true, |status| status.contains("State:\tZ")));
-    };
     kill_supervisor(&host.container("a", &["--net", "web"]));
     // The only address is given to another one, which settles the first.
     kill_supervisor(&host.container("b", &["--net", "web"]));
@@ -240,7 +242,7 @@ fn killed(host: &Host) {
                 "--",
                 GLASSBOX,
             ]);
-            finish(strace.args(["run", "--net", "web", "tiny", "true"]));
+            finish(strace.args(["run", "--net", "web", "-p", "8080:80", "tiny", "true"]));
             let was_killed = std::fs::read_to_string(&log).unwrap_or_default().contains("killed by SIGKILL");
             kills += u32::from(was_killed);
             let ids = host.says(&["ps", "-aq"]);

@@ -8,9 +8,10 @@ mod common;
 mod create;
 mod host;
 mod join;
+mod publish;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    common::run(create::trials().into_iter().chain(join::trials()).collect())
+    common::run([create::trials(), join::trials(), publish::trials()].into_iter().flatten().collect())
 }

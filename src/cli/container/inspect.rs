@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::template::Template;
 use super::{Outcome, records};
@@ -17,7 +17,7 @@ use crate::container::{Container, Records, State};
 pub(in crate::cli) fn find(given: &str) -> Result<Option<Value>, Problem> {
     let records = records()?;
     match records.find(given) {
-        Ok(container) => describe(&records, &container).map(Some),
+        Ok(container) => Ok(Some(describe(&records, &container))),
         Err(crate::container::Error::Unknown(_)) => Ok(None),
         Err(error) => Err(error.into()),
     }
@@ -38,14 +38,14 @@ fn time(milliseconds: Option<u64>) -> String {
     milliseconds.map_or("0001-01-01T00:00:00Z".into(), |time| rfc3339(time / 1000))
 }
 
-fn describe(records: &Records, container: &Container) -> Result<Value, Problem> {
+fn describe(records: &Records, container: &Container) -> Value {
     let created = &container.created;
     let (spec, process) = (&created.spec, &created.spec.process);
     let (program, arguments) =
         process.args.split_first().map_or(("", &[][..]), |(first, rest)| (first, rest));
     let runs = matches!(container.state, State::Running | State::Paused);
     let hostname = if spec.hostname.is_empty() { container.id.short() } else { &spec.hostname };
-    Ok(json!({
+    json!({
         "Id": container.id,
         "Name": format!("/{}", created.name),
         "Created": time(Some(created.time)),
@@ -92,31 +92,38 @@ fn describe(records: &Records, container: &Container) -> Result<Value, Problem> 
             "SecurityOpt": [format!("seccomp={}", json!(spec.security.seccomp).as_str().unwrap_or_default())],
             "Init": process.init,
         },
-        "NetworkSettings": { "Networks": networks(records, container)? },
-    }))
+        "NetworkSettings": networks(records, container),
+    })
 }
 
-/// Its place on the network that it is on.
-fn networks(records: &Records, container: &Container) -> Result<Value, Problem> {
-    let Network::Named(wanted) = &container.created.spec.network else {
-        return Ok(json!({ container.created.spec.network.name(): {} }));
+/// Its place on the network that it is on; on none, when it has ended.
+fn networks(records: &Records, container: &Container) -> Value {
+    let wanted = match &container.created.spec.network {
+        Network::Named(wanted) => wanted,
+        other => return json!({ "Networks": { other.name(): {} }, "Ports": {} }),
     };
-    let network = match Networks::open(records.state()).find(&wanted.network) {
-        Ok(network) => network,
-        // It was removed when this one had ended.
-        Err(_) => return Ok(json!({ &wanted.network: {} })),
+    let network = Networks::open(records.state()).find(&wanted.network).ok();
+    let place = network.as_ref().and_then(|network| Some((network, network.member(&container.id)?)));
+    let Some((network, member)) = place else {
+        return json!({ "Networks": { &wanted.network: { "IPAddress": "" } }, "Ports": {} });
     };
-    let member = network.member(&container.id);
-    let text = |text: Option<String>| text.unwrap_or_default();
-    Ok(json!({ &network.name: {
+    let mut ports = Map::new();
+    for port in &member.ports {
+        let of = ports.entry(format!("{}/{}", port.container, port.protocol)).or_insert_with(|| json!([]));
+        if let Some(of) = of.as_array_mut() {
+            of.push(json!({ "HostIp": port.address, "HostPort": port.host.to_string() }));
+        }
+    }
+    let place = json!({
         "NetworkID": network.id,
-        "Gateway": text(member.map(|_| network.subnet.gateway().to_string())),
-        "IPAddress": text(member.map(|member| member.address.to_string())),
-        "IPPrefixLen": member.map_or(0, |_| network.subnet.prefix),
-        "MacAddress": text(member.map(|member| member.mac().to_string())),
+        "Gateway": network.subnet.gateway(),
+        "IPAddress": member.address,
+        "IPPrefixLen": network.subnet.prefix,
+        "MacAddress": member.mac().to_string(),
         "Aliases": wanted.aliases,
-        "DNSNames": member.map(|member| &member.names),
-    } }))
+        "DNSNames": member.names,
+    });
+    json!({ "Networks": { &network.name: place }, "Ports": ports })
 }
 
 fn mount(mount: &Mount) -> Value {

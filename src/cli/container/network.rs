@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use crate::cli::problem::{Problem, state_directory};
-use crate::container::network::Networks;
+use crate::container::network::{Networks, Port};
 use crate::container::spec::{Membership, Network};
 
 #[derive(clap::Args)]
@@ -17,6 +17,9 @@ pub(super) struct NetworkFlags {
     /// What the others call it there, besides its own name
     #[arg(long, alias = "net-alias", value_name = "NAME", value_parser = parse_alias)]
     network_alias: Vec<String>,
+    /// A port of the host's by which one of its own is reached; without HOST one is drawn
+    #[arg(short, long, value_name = "[[ADDRESS:]HOST:]CONTAINER[/udp]")]
+    publish: Vec<Port>,
 }
 
 impl NetworkFlags {
@@ -29,6 +32,7 @@ impl NetworkFlags {
                     network: Networks::open(&state_directory()?).find_to_join(given)?.name,
                     address: self.ip,
                     aliases: self.network_alias.clone(),
+                    ports: self.publish.clone(),
                 }));
             }
         };
@@ -38,6 +42,7 @@ impl NetworkFlags {
                 !self.network_alias.is_empty(),
                 "network-scoped alias is supported only for containers in user defined networks",
             ),
+            (!self.publish.is_empty(), "ports are published for containers in user defined networks only"),
         ];
         match refused.into_iter().find(|(is_asked, _)| *is_asked) {
             Some((_, why)) => {

@@ -3,9 +3,12 @@
 use super::Network;
 use crate::container::error::Result;
 use crate::kernel::link::{self, Mac};
-use crate::kernel::net::Ipv4Addr;
+use crate::kernel::net::{Ipv4Addr, SocketAddrV4};
 use crate::kernel::nftables::{Action, Hook, Match, TableRule, delete_table, replace_table};
-use crate::kernel::{self, Errno};
+use crate::kernel::{self, Errno, fs};
+
+/// The first of the addresses by which a host reaches itself.
+const LOOPBACK: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 0);
 
 /// What the names of all bridges begin with.
 pub(super) const STEM: &str = "gb-";
@@ -37,7 +40,18 @@ pub(super) fn make(network: &Network) -> Result<()> {
     unless(Errno::EEXIST, link::add_bridge(&bridge, mac(gateway)))?;
     unless(Errno::EEXIST, link::add_address(&bridge, gateway, network.subnet.prefix))?;
     link::set_up(&bridge)?;
-    Ok(replace_table(&bridge, &rules(network))?)
+    filter(network)
+}
+
+/// The rules around it, as its members have them. What the host itself sends to a published port can come from a
+/// loopback address, and passes by the bridge only if that is allowed there.
+pub(super) fn filter(network: &Network) -> Result<()> {
+    let bridge = name(network);
+    replace_table(&bridge, &rules(network))?;
+    if network.members.iter().any(|member| !member.ports.is_empty()) {
+        fs::write(format!("/proc/sys/net/ipv4/conf/{bridge}/route_localnet"), "1")?;
+    }
+    Ok(())
 }
 
 /// That it is gone already is as good.
@@ -47,24 +61,43 @@ pub(super) fn remove(network: &Network) -> Result<()> {
     Ok(unless(Errno::ENODEV, link::delete(&bridge))?)
 }
 
-/// What leaves the network for another one carries the host's address. What comes from outside, and was not asked for,
-/// does not get in. And nobody on it reaches the host's own loopback addresses.
+/// What leaves the network for another one carries the host's address. What comes from outside, and was not asked for
+/// or published, does not get in. And nobody on it reaches the host's own loopback addresses.
 fn rules(network: &Network) -> Vec<TableRule> {
     let (bridge, subnet) = (name(network), network.subnet);
-    let own = Match::From(subnet.first, subnet.prefix);
-    let into = [Match::Out(bridge.clone()), Match::NotIn(bridge.clone())];
-    let rule = |hook, matches: Vec<Match>, action| TableRule { hook, matches, action };
-    vec![
-        rule(
-            Hook::Raw,
-            vec![Match::In(bridge.clone()), Match::To(Ipv4Addr::new(127, 0, 0, 0), 8)],
-            Action::Drop,
-        ),
-        rule(Hook::Postrouting, vec![own, Match::NotOut(bridge)], Action::Masquerade),
+    let own = || Match::From(subnet.first, subnet.prefix);
+    let out = || Match::Out(bridge.clone());
+    let rule = |hook, matches: &[Match], action| TableRule { hook, matches: matches.to_vec(), action };
+    let mut rules = vec![
+        rule(Hook::Raw, &[Match::In(bridge.clone()), Match::To(LOOPBACK, 8)], Action::Drop),
+        rule(Hook::Postrouting, &[own(), Match::NotOut(bridge.clone())], Action::Masquerade),
         rule(
             Hook::Forward,
-            into.into_iter().chain([Match::New, Match::NotRedirected]).collect(),
+            &[out(), Match::NotIn(bridge.clone()), Match::New, Match::NotRedirected],
             Action::Drop,
         ),
-    ]
+    ];
+    let published =
+        network.members.iter().flat_map(|member| member.ports.iter().map(move |port| (member, port)));
+    let before = rules.len();
+    for (member, port) in published {
+        let place = match port.address {
+            Ipv4Addr::UNSPECIFIED => Match::ToLocal,
+            address => Match::To(address, 32),
+        };
+        let matches = [place, Match::Port(port.protocol, port.host)];
+        let to = Action::Redirect(SocketAddrV4::new(member.address, port.container));
+        rules.push(rule(Hook::Output, &matches, to.clone()));
+        // A neighbour of the host's can send to any address, and is nobody to whom a loopback address is published.
+        if !port.address.is_loopback() {
+            rules.push(rule(Hook::Prerouting, &matches, to));
+        }
+    }
+    if rules.len() > before {
+        // A member that asks for a member by a port of the host, or the host by its loopback address: the answer has to
+        // come back the same way.
+        rules.push(rule(Hook::Postrouting, &[own(), out(), Match::Redirected], Action::Masquerade));
+        rules.push(rule(Hook::Postrouting, &[Match::From(LOOPBACK, 8), out()], Action::Masquerade));
+    }
+    rules
 }

@@ -3,11 +3,12 @@
 use std::fs;
 use std::io;
 use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Locked, Network, Networks, Subnet, bridge, hosts};
+use super::{Locked, Network, Networks, Port, Subnet, bridge, hosts};
 use crate::container::error::{Error, Result, doing};
 use crate::container::records::{Container, Id, Record, Records, State};
 use crate::container::spec::{self, Membership};
@@ -29,6 +30,9 @@ pub struct Member {
     pub address: Ipv4Addr,
     /// What the others call it.
     pub names: Vec<String>,
+    /// Its ports that are reached by ports of the host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<Port>,
 }
 
 impl Member {
@@ -47,14 +51,21 @@ pub struct Endpoint {
     address: Ipv4Addr,
     subnet: Subnet,
     hosts: PathBuf,
+    /// The host's ports, as long as they are its own.
+    held: Vec<OwnedFd>,
 }
 
 impl Endpoint {
     /// From the host: a pair of interfaces, one of which is a port of the bridge, and the other one the container's.
     pub(in crate::container) fn connect(&self, inside: Pid) -> Result<()> {
         let end = End { name: INTERFACE, mac: bridge::mac(self.address), inside: Some(inside) };
+        let connected = link::add_veth_port(&self.port, &self.bridge, &end).and_then(|()| {
+            // It may ask for itself by a port of the host.
+            let reached = !self.held.is_empty();
+            if reached { bridge::unless(Errno::ENODEV, link::set_hairpin(&self.port)) } else { Ok(()) }
+        });
         // One that has ended tells itself why.
-        Ok(bridge::unless(Errno::ESRCH, link::add_veth_port(&self.port, &self.bridge, &end))?)
+        Ok(bridge::unless(Errno::ESRCH, connected)?)
     }
 
     /// In the container: its address, and the way out.
@@ -62,6 +73,11 @@ impl Endpoint {
         link::add_address(INTERFACE, self.address, self.subnet.prefix)?;
         link::set_up(INTERFACE)?;
         Ok(link::add_default_route(self.subnet.gateway())?)
+    }
+
+    /// Whoever looks after the container keeps the host's ports for it.
+    pub(in crate::container) fn into_held(self) -> Vec<OwnedFd> {
+        self.held
     }
 
     /// The names of all members, in a file.
@@ -88,9 +104,7 @@ impl Networks {
         let spec::Network::Named(wanted) = &record.created.spec.network else { return Ok(None) };
         match self.try_join(record, hostname, wanted) {
             // Whoever is in the way may have ended together with its supervisor.
-            Err(Error::Usage { .. }) if self.settle(&wanted.network)? => {
-                self.try_join(record, hostname, wanted)
-            }
+            Err(Error::Usage { .. }) if self.settle_all()? => self.try_join(record, hostname, wanted),
             joined => joined,
         }
         .map(Some)
@@ -110,11 +124,29 @@ impl Networks {
                 names.push(name.into());
             }
         }
+        let mut ports = wanted.ports.clone();
+        let held = ports.iter_mut().map(Port::hold).collect::<Result<Vec<OwnedFd>>>()?;
+        let publishes = !ports.is_empty();
+        if publishes {
+            self.check_unpublished(&ports)?;
+        }
         let (id, name, subnet) = (record.id.clone(), record.created.name.clone(), network.subnet);
-        network.members.push(Member { id, name, address, names });
+        network.members.push(Member { id, name, address, names, ports });
         locked.write_members(&network)?;
+        if publishes {
+            bridge::filter(&network)?;
+        }
         let hosts = self.file(&network.name, "hosts");
-        Ok(Endpoint { port: port(&record.id), bridge, address, subnet, hosts })
+        Ok(Endpoint { port: port(&record.id), bridge, address, subnet, hosts, held })
+    }
+
+    /// Of a container whose supervisor was killed nobody holds the ports, and the packet filter knows them still.
+    fn check_unpublished(&self, ports: &[Port]) -> Result<()> {
+        let networks = self.all()?;
+        let mut theirs =
+            networks.iter().flat_map(|network| &network.members).flat_map(|member| &member.ports);
+        let taken = theirs.find_map(|their| ports.iter().find(|port| port.meets(their)));
+        taken.map_or(Ok(()), |port| Err(port.taken()))
     }
 
     /// Take the place of a container that has ended back.
@@ -126,6 +158,13 @@ impl Networks {
             // When it was removed nobody was on it any more.
             None => Ok(()),
         }
+    }
+
+    /// See [`Networks::settle`]: of every network.
+    fn settle_all(&self) -> Result<bool> {
+        let settled =
+            self.all()?.iter().map(|network| self.settle(&network.name)).collect::<Result<Vec<_>>>()?;
+        Ok(settled.contains(&true))
     }
 
     /// Those whose supervisors were killed have ended, and are no members any more; whether there were any.
@@ -151,6 +190,9 @@ impl Locked<'_> {
     fn release(&self, mut network: Network, goes: impl Fn(&Member) -> bool) -> Result<Network> {
         let (go, stay): (Vec<_>, Vec<_>) = network.members.into_iter().partition(goes);
         network.members = stay;
+        if go.iter().any(|member| !member.ports.is_empty()) {
+            bridge::filter(&network)?;
+        }
         for member in &go {
             // With the container's network namespace it would go by itself, sooner or later.
             bridge::unless(Errno::ENODEV, link::delete(&port(&member.id)))?;

@@ -18,6 +18,7 @@ mod bridge;
 mod forwarding;
 mod hosts;
 pub mod member;
+mod port;
 mod subnet;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ use serde::{Deserialize, Serialize};
 
 pub use hosts::resolvers;
 pub use member::{Endpoint, Member};
+pub use port::Port;
 pub use subnet::Subnet;
 
 use super::error::{Error, Result, doing};

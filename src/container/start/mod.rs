@@ -109,6 +109,11 @@ impl<'a> Plan<'a> {
         Self { endpoint, ..self }
     }
 
+    /// It has been started: what the host keeps for it as long as it runs.
+    pub fn into_held(self) -> Vec<OwnedFd> {
+        self.endpoint.map(Endpoint::into_held).unwrap_or_default()
+    }
+
     /// Whether it gets users of its own, because its maker is not root.
     pub fn has_own_users(&self) -> bool {
         matches!(self.users, Users::Ranges { .. } | Users::One)

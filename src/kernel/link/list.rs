@@ -7,13 +7,12 @@ use nix::sys::socket::SockProtocol;
 
 use super::super::netlink::{Mac, attributes, dump};
 use super::super::{Error, Result};
-use super::{AF_INET, IFINFOMSG};
+use super::{AF_BRIDGE, AF_INET, IFINFOMSG};
 
 const RTM_GETLINK: u16 = 18;
 const RTM_GETADDR: u16 = 22;
 const RTM_GETROUTE: u16 = 26;
 const RTM_GETNEIGH: u16 = 30;
-const AF_BRIDGE: u8 = 7;
 /// `struct ndmsg`: which interface, and in which state.
 const NDMSG: usize = 12;
 /// An address of the port itself, and not one that was learned.
