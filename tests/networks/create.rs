@@ -204,6 +204,8 @@ fn ordinary_user() {
     let home = Home::new();
     let refused = finish(home.glassbox([]).args(["network", "create", "web"]));
     assert!(refused.code == Some(1) && refused.err.contains("hint: run it as root"), "{refused}");
+    let refused = finish(home.glassbox([]).args(["run", "--net", "web", "tiny", "true"]));
+    assert!(refused.code == Some(125) && refused.err.contains("hint: run it as root"), "{refused}");
     let listed = finish(home.glassbox([]).args(["network", "ls"]));
     assert!(listed.code == Some(0) && listed.out.lines().count() == 3, "{listed}");
 }

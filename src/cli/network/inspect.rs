@@ -63,7 +63,7 @@ fn describe(network: &Network) -> Value {
             "Gateway": network.subnet.gateway(),
         }] },
         "Internal": false,
-        "Containers": network.members.iter().map(|member| member_of(network, member)).collect::<Map<_, _>>(),
+        "Containers": network.members.all.iter().map(|member| member_of(network, member)).collect::<Map<_, _>>(),
         "Options": {},
         "Labels": network.labels,
     })

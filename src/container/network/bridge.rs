@@ -18,6 +18,11 @@ pub(super) fn name(network: &Network) -> String {
     format!("{STEM}{}", network.id.short())
 }
 
+/// The name of the port that leads to an address.
+pub(super) fn port(address: Ipv4Addr) -> String {
+    format!("gv-{:08x}", u32::from(address))
+}
+
 /// The hardware address that goes with an address, as docker has it: then nobody remembers a wrong one when an address
 /// is given again.
 pub(super) fn mac(address: Ipv4Addr) -> Mac {
@@ -48,7 +53,7 @@ pub(super) fn make(network: &Network) -> Result<()> {
 pub(super) fn filter(network: &Network) -> Result<()> {
     let bridge = name(network);
     replace_table(&bridge, &rules(network))?;
-    if network.members.iter().any(|member| !member.ports.is_empty()) {
+    if network.members.all.iter().any(|member| !member.ports.is_empty()) {
         fs::write(format!("/proc/sys/net/ipv4/conf/{bridge}/route_localnet"), "1")?;
     }
     Ok(())
@@ -58,6 +63,12 @@ pub(super) fn filter(network: &Network) -> Result<()> {
 pub(super) fn remove(network: &Network) -> Result<()> {
     let bridge = name(network);
     delete_table(&bridge)?;
+    let links = link::links()?;
+    let own = links.iter().find(|link| link.name == bridge).map(|link| link.index);
+    // Those of containers that have ended go by themselves, unless somebody holds their network namespaces.
+    for port in links.iter().filter(|link| own.is_some() && link.master == own) {
+        unless(Errno::ENODEV, link::delete(&port.name))?;
+    }
     Ok(unless(Errno::ENODEV, link::delete(&bridge))?)
 }
 
@@ -78,7 +89,7 @@ fn rules(network: &Network) -> Vec<TableRule> {
         ),
     ];
     let published =
-        network.members.iter().flat_map(|member| member.ports.iter().map(move |port| (member, port)));
+        network.members.all.iter().flat_map(|member| member.ports.iter().map(move |port| (member, port)));
     let before = rules.len();
     for (member, port) in published {
         let place = match port.address {

@@ -19,6 +19,15 @@ use crate::state::write_at_once;
 /// What the interface is called in the container.
 const INTERFACE: &str = "eth0";
 
+/// Who is on a network.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Members {
+    /// In the order in which they came.
+    pub all: Vec<Member>,
+    /// The address that was drawn last. The next one is behind it: one that was given back rests for a while.
+    last: Option<Ipv4Addr>,
+}
+
 /// A container on a network.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Member {
@@ -45,7 +54,7 @@ impl Member {
 /// The place of a container on a network.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// The host's end of the cable.
+    /// What the host calls its end of the cable.
     port: String,
     bridge: String,
     address: Ipv4Addr,
@@ -59,7 +68,16 @@ impl Endpoint {
     /// From the host: a pair of interfaces, one of which is a port of the bridge, and the other one the container's.
     pub(in crate::container) fn connect(&self, inside: Pid) -> Result<()> {
         let end = End { name: INTERFACE, mac: bridge::mac(self.address), inside: Some(inside) };
-        let connected = link::add_veth_port(&self.port, &self.bridge, &end).and_then(|()| {
+        let connect = || link::add_veth_port(&self.port, &self.bridge, &end);
+        let connected = match connect() {
+            // It is named by the address. Whoever had that before has ended, and the kernel will clear it away some day.
+            Err(error) if error.errno == Errno::EEXIST => {
+                bridge::unless(Errno::ENODEV, link::delete(&self.port))?;
+                connect()
+            }
+            connected => connected,
+        };
+        let connected = connected.and_then(|()| {
             // It may ask for itself by a port of the host.
             let reached = !self.held.is_empty();
             if reached { bridge::unless(Errno::ENODEV, link::set_hairpin(&self.port)) } else { Ok(()) }
@@ -88,10 +106,10 @@ impl Endpoint {
 
 impl Networks {
     /// Who is on a network. Nothing waited for the disk when that was written: after a power cut nobody is.
-    pub(super) fn members(&self, name: &str) -> Result<Vec<Member>> {
+    pub(super) fn members(&self, name: &str) -> Result<Members> {
         let path = self.file(name, "members");
         match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(vec![]),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Members::default()),
             text => {
                 let text = doing(format!("cannot read {}", path.display()), text)?;
                 Ok(serde_json::from_slice(&text).unwrap_or_default())
@@ -118,6 +136,9 @@ impl Networks {
             locked.make(&network)?;
         }
         let address = network.choose_address(wanted.address)?;
+        if wanted.address.is_none() {
+            network.members.last = Some(address);
+        }
         let mut names = vec![record.created.name.clone()];
         for name in wanted.aliases.iter().map(String::as_str).chain([record.id.short(), hostname]) {
             if !names.iter().any(|other| other == name) {
@@ -131,20 +152,20 @@ impl Networks {
             self.check_unpublished(&ports)?;
         }
         let (id, name, subnet) = (record.id.clone(), record.created.name.clone(), network.subnet);
-        network.members.push(Member { id, name, address, names, ports });
+        network.members.all.push(Member { id, name, address, names, ports });
         locked.write_members(&network)?;
         if publishes {
             bridge::filter(&network)?;
         }
         let hosts = self.file(&network.name, "hosts");
-        Ok(Endpoint { port: port(&record.id), bridge, address, subnet, hosts, held })
+        Ok(Endpoint { port: bridge::port(address), bridge, address, subnet, hosts, held })
     }
 
     /// Of a container whose supervisor was killed nobody holds the ports, and the packet filter knows them still.
     fn check_unpublished(&self, ports: &[Port]) -> Result<()> {
         let networks = self.all()?;
         let mut theirs =
-            networks.iter().flat_map(|network| &network.members).flat_map(|member| &member.ports);
+            networks.iter().flat_map(|network| &network.members.all).flat_map(|member| &member.ports);
         let taken = theirs.find_map(|their| ports.iter().find(|port| port.meets(their)));
         taken.map_or(Ok(()), |port| Err(port.taken()))
     }
@@ -171,7 +192,7 @@ impl Networks {
     pub(super) fn settle(&self, name: &str) -> Result<bool> {
         let records = Records::open(&self.state);
         let before = self.members(name)?;
-        for member in &before {
+        for member in &before.all {
             // Whoever settles it locks the networks.
             let _ = records.find(member.id.as_ref());
         }
@@ -181,21 +202,18 @@ impl Networks {
             let container = records.read(&member.id).ok().flatten();
             container.is_none_or(|container| container.state == State::Exited)
         };
-        Ok(locked.release(network, has_ended)?.members.len() < before.len())
+        Ok(locked.release(network, has_ended)?.members.all.len() < before.all.len())
     }
 }
 
 impl Locked<'_> {
-    /// Let these go, and first what the kernel has of them.
+    /// Let these go. Their interfaces go with their network namespaces: the kernel does that for many at once, and to wait
+    /// for one takes longer than its whole life.
     fn release(&self, mut network: Network, goes: impl Fn(&Member) -> bool) -> Result<Network> {
-        let (go, stay): (Vec<_>, Vec<_>) = network.members.into_iter().partition(goes);
-        network.members = stay;
+        let (go, stay): (Vec<_>, Vec<_>) = network.members.all.into_iter().partition(goes);
+        network.members.all = stay;
         if go.iter().any(|member| !member.ports.is_empty()) {
             bridge::filter(&network)?;
-        }
-        for member in &go {
-            // With the container's network namespace it would go by itself, sooner or later.
-            bridge::unless(Errno::ENODEV, link::delete(&port(&member.id)))?;
         }
         if !go.is_empty() {
             self.write_members(&network)?;
@@ -208,20 +226,21 @@ impl Locked<'_> {
         let text = serde_json::to_vec(&network.members).map_err(io::Error::from);
         doing(format!("cannot write {}", path.display()), text.and_then(|text| write_at_once(&path, &text)))?;
         let path = self.networks.file(&network.name, "hosts");
-        doing(format!("cannot write {}", path.display()), hosts::write(&path, &network.members))
+        doing(format!("cannot write {}", path.display()), hosts::write(&path, &network.members.all))
     }
 }
 
 impl Network {
     /// The member that a container is.
     pub fn member(&self, id: &Id) -> Option<&Member> {
-        self.members.iter().find(|member| member.id == *id)
+        self.members.all.iter().find(|member| member.id == *id)
     }
 
     fn choose_address(&self, wanted: Option<Ipv4Addr>) -> Result<Ipv4Addr> {
-        let is_free = |address: &Ipv4Addr| !self.members.iter().any(|member| member.address == *address);
+        let is_free = |address: &Ipv4Addr| !self.members.all.iter().any(|member| member.address == *address);
         let Some(wanted) = wanted else {
-            return self.subnet.hosts().find(is_free).ok_or_else(|| {
+            let behind = self.subnet.hosts().filter(|address| Some(*address) > self.members.last);
+            return behind.chain(self.subnet.hosts()).find(is_free).ok_or_else(|| {
                 let why =
                     format!("no available IPv4 addresses on the network {}, {}", self.name, self.subnet);
                 Error::usage(
@@ -240,9 +259,4 @@ impl Network {
         }
         Ok(wanted)
     }
-}
-
-/// The host's end of a container's cable. The kernel takes fifteen signs.
-fn port(id: &Id) -> String {
-    format!("gv-{}", id.short())
 }

@@ -11,7 +11,7 @@
 //! are. So whoever is killed in between leaves a network that is listed, can be used, and can be removed: each step is
 //! done again, and that it was done before is as good.
 //!
-//! A container is written down as a [member] before it is connected, and is none any more when its interface has gone.
+//! A container is written down as a [member] before it is connected, and is none any more when it has ended.
 //! One whose supervisor was killed is a member until the next command [settles](Records::all) it.
 
 mod bridge;
@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use hosts::resolvers;
-pub use member::{Endpoint, Member};
+pub use member::{Endpoint, Member, Members};
 pub use port::Port;
 pub use subnet::Subnet;
 
@@ -90,7 +90,7 @@ pub struct Network {
     pub labels: BTreeMap<String, String>,
     /// Who is on it.
     #[serde(skip)]
-    pub members: Vec<Member>,
+    pub members: Members,
 }
 
 /// What a network is to be.
@@ -214,8 +214,15 @@ impl Networks {
         }
         let subnet = choose(wanted.subnet, &others)?;
         let Wanted { name, driver, labels, .. } = wanted;
-        let network =
-            Network { id: Id::draw(), name, created: now(), driver, subnet, labels, members: vec![] };
+        let network = Network {
+            id: Id::draw(),
+            name,
+            created: now(),
+            driver,
+            subnet,
+            labels,
+            members: Members::default(),
+        };
         locked.write(&network)?;
         locked.make(&network).inspect_err(|_| {
             // What could not be made whole is taken away again; it is listed as long as that has failed.
@@ -230,11 +237,11 @@ impl Networks {
         self.settle(&self.find(given)?.name)?;
         let locked = self.lock()?;
         let network = self.find(given)?;
-        if !network.members.is_empty() {
+        if !network.members.all.is_empty() {
             let members =
-                network.members.iter().map(|member| format!("{} ({})", member.name, member.id.short()));
+                network.members.all.iter().map(|member| format!("{} ({})", member.name, member.id.short()));
             let members = members.collect::<Vec<_>>().join(", ");
-            let names = network.members.iter().map(|member| member.name.as_str());
+            let names = network.members.all.iter().map(|member| member.name.as_str());
             let hint = format!("remove them first: glassbox rm -f {}", names.collect::<Vec<_>>().join(" "));
             return Err(Error::usage(
                 format!("network {} has active endpoints: {members}", network.name),
