@@ -16,6 +16,15 @@ const UNFINISHED: &str = "new-";
 
 /// Write a whole file so that a reader, or a power cut, finds the old or the new content and nothing between.
 pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
+    replace(path, content, File::sync_all)
+}
+
+/// The same for what a power cut makes worthless: nothing waits for the disk, and afterwards the file can be empty.
+pub fn write_at_once(path: &Path, content: &[u8]) -> io::Result<()> {
+    replace(path, content, |_| Ok(()))
+}
+
+fn replace(path: &Path, content: &[u8], finish: fn(&File) -> io::Result<()>) -> io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir)?;
     // What another writer has left is no reason not to write.
@@ -23,7 +32,7 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
     let new = path.with_extension(format!("{UNFINISHED}{}", std::process::id()));
     let written = File::create(&new).and_then(|mut file| {
         file.write_all(content)?;
-        file.sync_all()
+        finish(&file)
     });
     written.and_then(|()| fs::rename(&new, path)).inspect_err(|_| {
         let _ = fs::remove_file(&new);

@@ -12,6 +12,7 @@ mod learn;
 mod lesson;
 mod list;
 mod menu;
+mod network;
 mod problem;
 mod progress;
 mod scope;
@@ -147,6 +148,9 @@ enum Command {
     /// The same commands, as docker has them below this one, and inspect
     #[command(subcommand)]
     Image(image::Command),
+    /// Make, list and remove networks of containers
+    #[command(subcommand, after_help = network::EXAMPLES)]
+    Network(network::Command),
     /// Remove what runs left that could not do it themselves
     #[command(after_help = "Example:\n  glassbox sweep")]
     Sweep,
@@ -202,6 +206,7 @@ pub fn main() -> ExitCode {
         Some(Command::Rmi(args)) => image::remove::rmi(&args),
         Some(Command::Prune(args)) => image::remove::prune(&args),
         Some(Command::Image(command)) => image::run(&command),
+        Some(Command::Network(command)) => network::run(&command),
         Some(Command::Sweep) => sweep::run(),
         Some(Command::Completions { shell }) => {
             // clap panics when it cannot write: into memory first.

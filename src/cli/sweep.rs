@@ -17,7 +17,7 @@ pub(super) fn run() -> Outcome {
     let images = Store::place(&state);
     let images = if images.exists() { Store::open(&images)?.cleared() } else { 0 };
     let mut files = 0;
-    for dir in [&state, &state.join("labs")] {
+    for dir in [&state, &state.join("labs"), &state.join("networks")] {
         files += remove_unfinished(dir).map_err(|error| unwritable(dir, &error))?;
     }
     let mut out = io::stdout().lock();

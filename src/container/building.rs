@@ -41,7 +41,7 @@ impl Building<'_> {
             user: order.user.clone(),
             ..Process::default()
         };
-        let spec = Spec { process, network: self.network, ..Spec::default() };
+        let spec = Spec { process, network: self.network.clone(), ..Spec::default() };
         let mut lower = vec![init_layer::provide(self.state)?];
         lower.extend(order.lower.iter().cloned());
         let root = Root::Overlay(Overlay {

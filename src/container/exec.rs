@@ -90,7 +90,7 @@ fn guide_in(
 fn enter(container: &Container, users: &Users, init: Pid) -> Result<()> {
     Group::of_dirs(&container.created.group).join()?;
     let mut kinds = vec![Kind::Mnt, Kind::Uts, Kind::Ipc, Kind::Pid, Kind::Cgroup];
-    if container.created.spec.network == Network::None {
+    if container.created.spec.network != Network::Host {
         kinds.push(Kind::Net);
     }
     if matches!(users, Users::Ranges { .. } | Users::One) {

@@ -7,6 +7,7 @@
 //! * [`supervise`]: the process that waits for its end, and passes signals and output on.
 //! * [`exec`]: a second program in it.
 //! * [`life`]: what can be done to one that runs.
+//! * [`network`]: the networks that containers are on.
 //! * [`building`]: programs that a build starts.
 
 pub mod building;
@@ -17,6 +18,7 @@ mod failure;
 pub mod life;
 pub mod limits;
 pub mod masks;
+pub mod network;
 pub mod own_program;
 pub mod profile;
 pub mod records;

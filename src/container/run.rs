@@ -1,9 +1,11 @@
 //! A container from its image to its first program: record, group, root, start.
 
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use super::error::Result;
 use super::limits;
+use super::network::Networks;
 use super::records::{Created, Entry, Id, Record, Records, now};
 use super::spec::Spec;
 use super::start::{Plan, Root, Started, Streams, Walls, start};
@@ -45,6 +47,8 @@ pub struct Launched {
     pub record: Record,
     /// Its first process, which may not have become its program yet.
     pub started: Started,
+    /// The host's ports that are its own as long as these are open.
+    pub held: Vec<OwnedFd>,
 }
 
 impl<'a> Ground<'a> {
@@ -83,7 +87,7 @@ impl<'a> Ground<'a> {
         walls: &mut dyn Walls,
     ) -> Result<Launched> {
         match self.try_launch(&record, group, streams, walls) {
-            Ok(started) => Ok(Launched { record, started }),
+            Ok((started, held)) => Ok(Launched { record, started, held }),
             Err(error) => {
                 // If that fails, the next command does it.
                 let _ = record.remove();
@@ -98,22 +102,23 @@ impl<'a> Ground<'a> {
         group: Option<Group>,
         streams: Streams,
         walls: &mut dyn Walls,
-    ) -> Result<Started> {
+    ) -> Result<(Started, Vec<OwnedFd>)> {
         let spec = &record.created.spec;
         if let Some(group) = &group {
             limits::make(group, &spec.limits)?;
         }
         let hostname = if spec.hostname.is_empty() { record.id.short() } else { &spec.hostname };
         let root = self.root(&record.id, spec.storage, record.created.auto_remove)?;
+        let endpoint = Networks::open(self.records.state()).join(record, hostname)?;
         let plan = Plan::new(spec, hostname, root, self.users(), streams)?;
-        let plan = plan.in_group(group, self.hierarchies.layout());
+        let plan = plan.in_group(group, self.hierarchies.layout()).on_network(endpoint);
         let started = start(&plan, walls)?;
         let noted = Identity::of(started.pid)
             .map_or(Ok(()), |init| record.happened(&Entry::Started { time: now(), init }));
         noted.inspect_err(|_| {
             let _ = kill(started.pid, Sig::SIGKILL);
         })?;
-        Ok(started)
+        Ok((started, plan.into_held()))
     }
 
     /// The files of a container, made as its driver has it.

@@ -1,11 +1,13 @@
 //! What a container is to be. Pure data: it is written into the container's record, and read by whoever joins it.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Result};
+use super::network::Port;
 use super::profile;
 use super::storage::Storage;
 use crate::kernel::capability::{self, Set};
@@ -58,7 +60,7 @@ pub struct Process {
 }
 
 /// Which network a container has.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Network {
     /// Its own, with a loopback interface and nothing else.
@@ -66,6 +68,44 @@ pub enum Network {
     None,
     /// The host's.
     Host,
+    /// Its own, connected to one that was made for containers.
+    Named(Membership),
+}
+
+impl Network {
+    /// The ports that are to be reached by ports of the host.
+    pub fn ports(&self) -> &[Port] {
+        match self {
+            Network::Named(wanted) => &wanted.ports,
+            Network::None | Network::Host => &[],
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Network::None => "none",
+            Network::Host => "host",
+            Network::Named(wanted) => &wanted.network,
+        }
+    }
+}
+
+/// What a container wants to be on a network.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Membership {
+    /// The name of the network.
+    pub network: String,
+    /// Its address; the next one that is free without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<Ipv4Addr>,
+    /// What the others call it, besides its own name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+    /// Its ports that are reached by ports of the host.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<Port>,
 }
 
 /// How much a container may use. Without a number there is no limit.

@@ -10,15 +10,17 @@ use std::net::Ipv4Addr;
 use nix::net::if_::if_nametoindex;
 use nix::sys::socket::SockProtocol;
 
-use super::netlink::Value::{Address, Behind, Hardware, Interface, Named, Nested, Number, Port, Ports, Text};
+use super::netlink::Value::{
+    Address, Behind, Byte, Hardware, Interface, Named, Nested, Number, Port, Ports, Text,
+};
 use super::netlink::{
-    Attribute, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, deliver, listed, message,
+    Attribute, NLA_F_NESTED, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, deliver, listed, message,
 };
 use super::record::call;
 use super::{Error, Pid, Result};
 
 pub use super::netlink::Mac;
-pub use list::{LearnedAddress, Link, learned, links};
+pub use list::{LearnedAddress, Link, learned, links, networks};
 
 // The numbers of linux/rtnetlink.h and linux/if_link.h.
 const RTM_NEWLINK: (&str, u16) = ("RTM_NEWLINK", 16);
@@ -27,6 +29,7 @@ const RTM_SETLINK: (&str, u16) = ("RTM_SETLINK", 19);
 const RTM_NEWADDR: (&str, u16) = ("RTM_NEWADDR", 20);
 const RTM_NEWROUTE: (&str, u16) = ("RTM_NEWROUTE", 24);
 const AF_INET: u8 = 2;
+const AF_BRIDGE: u8 = 7;
 const IFF_UP: u32 = 1;
 const RT_TABLE_MAIN: u8 = 254;
 const RTPROT_BOOT: u8 = 3;
@@ -61,6 +64,12 @@ impl Request {
         Self::link(RTM_NEWLINK, attributes).create()
     }
 
+    /// The flags, and which of them are to be changed.
+    fn with_flags(self, flags: u32, told: &str) -> Self {
+        let header = [&[0; 8][..], &flags.to_ne_bytes(), &IFF_UP.to_ne_bytes()].concat();
+        Self { header, told: format!("ifi_flags={told}"), ..self }
+    }
+
     fn create(self) -> Self {
         Self { flags: NLM_F_CREATE | NLM_F_EXCL, ..self }
     }
@@ -84,6 +93,10 @@ fn address(mac: Mac) -> Attribute {
     Attribute::new("IFLA_ADDRESS", 1, Hardware(mac))
 }
 
+fn master(bridge: &str) -> Result<Attribute> {
+    Ok(Attribute::new("IFLA_MASTER", 10, Interface(bridge.into(), index(bridge)?)))
+}
+
 fn net_ns_pid(pid: Pid) -> Attribute {
     Attribute::new("IFLA_NET_NS_PID", 19, Number(pid.as_raw() as u32))
 }
@@ -95,6 +108,11 @@ fn index(name: &str) -> Result<u32> {
         args: format!("SIOCGIFINDEX, {{ifr_name=\"{name}\"}}"),
         errno,
     })
+}
+
+/// Whether the caller's network namespace has an interface of this name.
+pub fn exists(name: &str) -> bool {
+    index(name).is_ok()
 }
 
 /// The kinds of interfaces that are made here.
@@ -154,9 +172,20 @@ pub struct End<'a> {
 /// `RTM_NEWLINK`: a pair of interfaces. What one sends the other receives.
 /// <https://man7.org/linux/man-pages/man4/veth.4.html>
 pub fn add_veth(name: &str, mac: Mac, peer: &End) -> Result<()> {
+    Request::new_link(name, "veth", vec![address(mac)], vec![veth_peer(peer)]).send()
+}
+
+/// `RTM_NEWLINK` with `IFLA_MASTER` and `IFF_UP`: such a pair, of which one is a port of a bridge from the beginning,
+/// and up. Its hardware address is any.
+/// <https://man7.org/linux/man-pages/man4/veth.4.html>
+pub fn add_veth_port(name: &str, bridge: &str, peer: &End) -> Result<()> {
+    let port = Request::new_link(name, "veth", vec![master(bridge)?], vec![veth_peer(peer)]);
+    port.with_flags(IFF_UP, "IFF_UP").send()
+}
+
+fn veth_peer(peer: &End) -> Attribute {
     let other = [Some(ifname(peer.name)), Some(address(peer.mac)), peer.inside.map(net_ns_pid)];
-    let data = Attribute::new("VETH_INFO_PEER", 1, Behind(IFINFOMSG, other.into_iter().flatten().collect()));
-    Request::new_link(name, "veth", vec![address(mac)], vec![data]).send()
+    Attribute::new("VETH_INFO_PEER", 1, Behind(IFINFOMSG, other.into_iter().flatten().collect()))
 }
 
 /// `RTM_NEWLINK`: a switch, to which interfaces become ports.
@@ -215,13 +244,8 @@ pub fn set_down(name: &str) -> Result<()> {
     set_flags(name, 0, "0")
 }
 
-/// The flags, and which of them are to be changed.
 fn set_flags(name: &str, flags: u32, told: &str) -> Result<()> {
-    let mut header = vec![0; 8];
-    header.extend(flags.to_ne_bytes());
-    header.extend(IFF_UP.to_ne_bytes());
-    let told = format!("ifi_flags={told}");
-    Request { header, told, ..Request::link(RTM_SETLINK, vec![ifname(name)]) }.send()
+    Request::link(RTM_SETLINK, vec![ifname(name)]).with_flags(flags, told).send()
 }
 
 /// `RTM_SETLINK` with `IFLA_MTU`: the longest packet that it takes, in bytes.
@@ -233,8 +257,20 @@ pub fn set_mtu(name: &str, mtu: u32) -> Result<()> {
 /// `RTM_SETLINK` with `IFLA_MASTER`: make it a port of a bridge.
 /// <https://man7.org/linux/man-pages/man8/bridge.8.html>
 pub fn set_master(name: &str, bridge: &str) -> Result<()> {
-    let master = Attribute::new("IFLA_MASTER", 10, Interface(bridge.into(), index(bridge)?));
-    Request::link(RTM_SETLINK, vec![ifname(name), master]).send()
+    Request::link(RTM_SETLINK, vec![ifname(name), master(bridge)?]).send()
+}
+
+/// `RTM_SETLINK` of `AF_BRIDGE`, with `IFLA_BRPORT_MODE`: let a bridge send what came by this port out by it again, where
+/// the packet filter has given that another address.
+/// <https://man7.org/linux/man-pages/man8/bridge.8.html>
+pub fn set_hairpin(port: &str) -> Result<()> {
+    let mut header = vec![0; IFINFOMSG];
+    header[0] = AF_BRIDGE;
+    header[4..8].copy_from_slice(&index(port)?.to_ne_bytes());
+    let told = format!("ifi_family=AF_BRIDGE, ifi_index=if_nametoindex(\"{port}\")");
+    let mode = vec![Attribute::new("IFLA_BRPORT_MODE", 4, Byte(1))];
+    let attributes = vec![Attribute::new("IFLA_PROTINFO", 12 | NLA_F_NESTED, Nested(mode))];
+    Request { header, told, ..Request::link(RTM_SETLINK, attributes) }.send()
 }
 
 /// `RTM_NEWADDR`: an address, and how many bits of it all in the same network have in common.

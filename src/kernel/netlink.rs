@@ -52,6 +52,7 @@ pub(super) struct Attribute {
 /// What an attribute says.
 pub(super) enum Value {
     Text(String),
+    Byte(u8),
     Number(u32),
     /// A number with a name of its own.
     Named(&'static str, u32),
@@ -77,6 +78,7 @@ impl Attribute {
         let all = |attributes: &[Attribute]| attributes.iter().flat_map(Attribute::encoded).collect();
         match &self.value {
             Value::Text(text) => attribute(self.kind, format!("{text}\0").as_bytes()),
+            Value::Byte(byte) => attribute(self.kind, &[*byte]),
             Value::Number(number) | Value::Named(_, number) | Value::Interface(_, number) => {
                 attribute(self.kind, &number.to_ne_bytes())
             }
@@ -97,6 +99,7 @@ impl fmt::Display for Attribute {
         write!(f, "{}=", self.name)?;
         match &self.value {
             Value::Text(text) => f.write_str(&quoted(text)),
+            Value::Byte(number) => write!(f, "{number}"),
             Value::Number(number) => write!(f, "{number}"),
             Value::Named(name, _) => f.write_str(name),
             Value::Port(port) => write!(f, "htons({port})"),

@@ -2,6 +2,7 @@
 //! <https://man7.org/linux/man-pages/man7/netlink.7.html>
 
 mod nat;
+mod table;
 
 use nix::sys::socket::SockProtocol;
 
@@ -10,6 +11,7 @@ use super::netlink::{self, NLA_F_NESTED, NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST,
 use super::record::call;
 
 pub use nat::{Protocol, Rule, masquerade, publish, rules};
+pub use table::{Action, Hook, Match, TableRule, delete_table, replace_table};
 
 // The numbers of linux/netfilter/nfnetlink.h and linux/netfilter/nf_tables.h.
 const NFNL_MSG_BATCH_BEGIN: u16 = 16;
@@ -51,10 +53,27 @@ fn batch(table: &str) -> Vec<u8> {
 
 /// All of these messages, or none of them.
 fn in_batch(messages: &[(u16, Vec<u8>)]) -> Vec<u8> {
-    const WANTED: u16 = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK;
+    batch_of(messages, |_| NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK)
+}
+
+/// The same with flags for each.
+fn batch_of(messages: &[(u16, Vec<u8>)], flags: impl Fn(usize) -> u16) -> Vec<u8> {
     let limit = |kind| message(kind, NLM_F_REQUEST, NFPROTO_UNSPEC, NFNL_SUBSYS_NFTABLES, &[]);
-    let inside = messages.iter().flat_map(|(kind, content)| message(*kind, WANTED, NFPROTO_IPV4, 0, content));
+    let inside = messages.iter().enumerate();
+    let inside = inside.flat_map(|(at, (kind, content))| message(*kind, flags(at), NFPROTO_IPV4, 0, content));
     [limit(NFNL_MSG_BATCH_BEGIN), inside.collect(), limit(NFNL_MSG_BATCH_END)].concat()
+}
+
+/// The name of an interface as rules have it: with zeros up to its greatest length. Of one with a star at its end only
+/// the beginning counts.
+fn name_of_interface(interface: &str) -> Vec<u8> {
+    const IFNAMSIZ: usize = 16;
+    if let Some(beginning) = interface.strip_suffix('*') {
+        return beginning.into();
+    }
+    let mut name = interface.as_bytes().to_vec();
+    name.resize(IFNAMSIZ, 0);
+    name
 }
 
 /// A netlink header, that of nfnetlink, and the attributes.

@@ -28,11 +28,11 @@ fn beside() {
     let ran = host.glassbox(&["run", "--rm", "--explain", "tiny", "hostname"]);
     assert_eq!(ran.code, Some(0), "{ran}");
     assert_eq!(ran.out.lines().count(), 1, "the container's name alone: {ran}");
-    assert!(ran.err.contains("step 17 of 17") && ran.err.contains("pivot_root(\".\", \".\")"), "{ran}");
+    assert!(ran.err.contains("step 18 of 18") && ran.err.contains("pivot_root(\".\", \".\")"), "{ran}");
     assert!(!ran.err.contains(PAUSE), "nobody is there to press a key: {ran}");
     let ran = host.glassbox(&["run", "--rm", "--explain=jsonl", "tiny", "true"]);
     let steps = events(&ran.err).iter().filter(|event| event["event"] == "step").count();
-    assert_eq!((ran.code, steps), (Some(0), 17), "{ran}");
+    assert_eq!((ran.code, steps), (Some(0), 18), "{ran}");
     assert_eq!(host.left(), Vec::<PathBuf>::new());
 }
 

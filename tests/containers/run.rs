@@ -94,7 +94,7 @@ fn usage() {
         &["run", "--cpus", "0", "tiny"],
         &["run", "-v", "/a", "tiny"],
         &["run", "-v", "/a:/proc", "tiny"],
-        &["run", "--net", "bridge", "tiny"],
+        &["run", "--ip", "10.9.0", "tiny"],
         &["rm"],
     ];
     for arguments in cases {

@@ -23,7 +23,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("machine", &["kernel", "probe"]),
     ("trace", &["kernel", "probe", "machine"]),
     ("image", &["kernel", "probe", "machine"]),
-    ("container", &["kernel", "probe", "machine", "trace", "image"]),
+    ("container", &["state", "kernel", "probe", "machine", "trace", "image"]),
     ("error", &["kernel", "probe", "machine", "image", "container"]),
     ("lab", &["state", "kernel", "probe", "machine", "trace", "error"]),
     ("stage", &["event", "kernel", "probe", "machine", "trace", "error", "lab"]),

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use common::Home;
+use glassbox::kernel::namespace::{Kind, unshare};
 use notation::Action;
 
 type Actions = BTreeMap<i32, Vec<Action>>;
@@ -23,7 +24,8 @@ type Actions = BTreeMap<i32, Vec<Action>>;
 fn main() -> ExitCode {
     let mut trials = vec![
         common::trial("a false story is noticed", false_stories),
-        common::trial("run --explain", explained_start),
+        common::trial("run --explain", || explained_start(&Home::new(), &[])),
+        common::trial("run --explain --net", explained_member),
     ];
     trials.extend(common::lessons().into_iter().map(|lesson| {
         common::trial(lesson, move || {
@@ -56,13 +58,13 @@ fn witness(lesson: &str) -> Option<(Actions, Actions)> {
 }
 
 /// What is shown of a container's start is what its first process does.
-fn explained_start() {
+fn explained_start(home: &Home, flags: &[&str]) {
     if !common::has_tool("strace", "witness of run --explain")
         || !common::runs("exec", "witness of run --explain")
     {
         return;
     }
-    let (home, traces) = (Home::new(), Home::new());
+    let traces = Home::new();
     let made = home.run(["image", "inspect", "tiny"]);
     assert_eq!(made.code, Some(0), "{made}");
     let mut strace = home.command("strace");
@@ -70,7 +72,8 @@ fn explained_start() {
     strace.arg(traces.path().join("trace")).arg(common::GLASSBOX);
     // Under strace an ordinary user's container has root and nobody else.
     let user = if common::is_root() { "7" } else { "0" };
-    strace.args(["run", "--rm", "--explain=jsonl", "--tmpfs", "/mem", "-u", user, "tiny", "true"]);
+    strace.args(["run", "--rm", "--explain=jsonl", "--tmpfs", "/mem", "-u", user]).args(flags);
+    strace.args(["tiny", "true"]);
     let ran = common::finish(&mut strace);
     assert_eq!(ran.code, Some(0), "run --explain under strace: {ran}");
     let events = common::events(&ran.err);
@@ -87,6 +90,27 @@ fn explained_start() {
     assert!(narrated[&inside].len() > 30, "it tells of hardly any call: {narrated:?}");
     let difference = difference(&narrated, &executed);
     assert!(difference.is_none(), "{}", difference.unwrap_or_default());
+}
+
+/// The same of one on a network, on a host that is made for it: the network namespace of a thread.
+fn explained_member() {
+    if !common::is_root() {
+        return common::skip("witness of run --explain --net", "an ordinary user can make no networks");
+    }
+    let in_namespace = || {
+        if let Err(error) = unshare(&[Kind::Net]) {
+            return common::skip("witness of run --explain --net", error);
+        }
+        let home = Home::new();
+        let made = home.run(["network", "create", "web"]);
+        assert_eq!(made.code, Some(0), "{made}");
+        explained_start(&home, &["--net", "web"]);
+        let removed = home.run(["network", "rm", "web"]);
+        assert_eq!(removed.code, Some(0), "{removed}");
+    };
+    if let Err(panic) = std::thread::scope(|scope| scope.spawn(in_namespace).join()) {
+        std::panic::resume_unwind(panic);
+    }
 }
 
 /// Where the two lists part, with what is around it.

@@ -4,27 +4,10 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use super::network::NetworkFlags;
 use crate::cli::image::parse_bytes;
 use crate::container::spec::{self, Mount, MountKind};
 use crate::container::storage::Storage;
-
-/// Which network a container has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum Network {
-    /// Its own, with a loopback interface and nothing else
-    None,
-    /// The host's
-    Host,
-}
-
-impl From<Network> for spec::Network {
-    fn from(network: Network) -> Self {
-        match network {
-            Network::None => spec::Network::None,
-            Network::Host => spec::Network::Host,
-        }
-    }
-}
 
 /// What keeps a container's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -97,9 +80,8 @@ pub(super) struct Flags {
     /// seccomp=FILE, a profile in docker's format, seccomp=unconfined, or no-new-privileges, which is always so
     #[arg(long, value_name = "OPTION")]
     pub(super) security_opt: Vec<String>,
-    /// Its network
-    #[arg(long, alias = "network", default_value = "none")]
-    pub(super) net: Network,
+    #[command(flatten)]
+    pub(super) network: NetworkFlags,
     /// What keeps its files
     #[arg(long, default_value = "overlay")]
     pub(super) storage_driver: Driver,

@@ -93,12 +93,13 @@ fn start_all(
     kept: &mut Vec<OwnedFd>,
     tell: &mut File,
 ) -> Result<(), Problem> {
-    /// Of each its record's directory and journal are open.
+    /// Of each its record's directory and journal are open, and its ports.
     const FILES: usize = 2;
     const BESIDES: usize = 64;
     setsid().map_err(|error| coded(error.into()))?;
     if several.count > 1 {
-        raise_open_files((several.count * FILES + BESIDES) as u64).map_err(|error| coded(error.into()))?;
+        let files = FILES + several.order.spec.network.ports().len();
+        raise_open_files((several.count * files + BESIDES) as u64).map_err(|error| coded(error.into()))?;
     }
     let mut before = None;
     for number in 1..=several.count {

@@ -3,12 +3,13 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::template::Template;
 use super::{Outcome, records};
 use crate::cli::image::time::rfc3339;
 use crate::cli::problem::Problem;
+use crate::container::network::Networks;
 use crate::container::spec::{Mount, MountKind, Network};
 use crate::container::{Container, Records, State};
 
@@ -81,7 +82,7 @@ fn describe(records: &Records, container: &Container) -> Value {
         },
         "HostConfig": {
             "AutoRemove": created.auto_remove,
-            "NetworkMode": if spec.network == Network::Host { "host" } else { "none" },
+            "NetworkMode": spec.network.name(),
             "Memory": spec.limits.memory.unwrap_or(0),
             "CpuQuota": spec.limits.cpu_quota.unwrap_or(0),
             "PidsLimit": spec.limits.pids.unwrap_or(0),
@@ -91,7 +92,38 @@ fn describe(records: &Records, container: &Container) -> Value {
             "SecurityOpt": [format!("seccomp={}", json!(spec.security.seccomp).as_str().unwrap_or_default())],
             "Init": process.init,
         },
+        "NetworkSettings": networks(records, container),
     })
+}
+
+/// Its place on the network that it is on; on none, when it has ended.
+fn networks(records: &Records, container: &Container) -> Value {
+    let wanted = match &container.created.spec.network {
+        Network::Named(wanted) => wanted,
+        other => return json!({ "Networks": { other.name(): {} }, "Ports": {} }),
+    };
+    let network = Networks::open(records.state()).find(&wanted.network).ok();
+    let place = network.as_ref().and_then(|network| Some((network, network.member(&container.id)?)));
+    let Some((network, member)) = place else {
+        return json!({ "Networks": { &wanted.network: { "IPAddress": "" } }, "Ports": {} });
+    };
+    let mut ports = Map::new();
+    for port in &member.ports {
+        let of = ports.entry(format!("{}/{}", port.container, port.protocol)).or_insert_with(|| json!([]));
+        if let Some(of) = of.as_array_mut() {
+            of.push(json!({ "HostIp": port.address, "HostPort": port.host.to_string() }));
+        }
+    }
+    let place = json!({
+        "NetworkID": network.id,
+        "Gateway": network.subnet.gateway(),
+        "IPAddress": member.address,
+        "IPPrefixLen": network.subnet.prefix,
+        "MacAddress": member.mac().to_string(),
+        "Aliases": wanted.aliases,
+        "DNSNames": member.names,
+    });
+    json!({ "Networks": { &network.name: place }, "Ports": ports })
 }
 
 fn mount(mount: &Mount) -> Value {

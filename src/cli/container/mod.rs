@@ -7,6 +7,7 @@ pub(super) mod exec;
 mod explain;
 pub(super) mod inspect;
 pub(super) mod logs;
+mod network;
 mod order;
 pub(super) mod ps;
 pub(super) mod rm;
@@ -14,7 +15,7 @@ pub(super) mod run;
 pub(super) mod signal;
 pub(super) mod stats;
 mod streams;
-mod template;
+pub(super) mod template;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

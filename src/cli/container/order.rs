@@ -6,7 +6,7 @@ use super::create::Flags;
 use crate::cli::problem::Problem;
 use crate::container::Records;
 use crate::container::error::Error;
-use crate::container::spec::{Limits, Process, Seccomp, Security, Spec};
+use crate::container::spec::{Limits, Network, Process, Seccomp, Security, Spec};
 use crate::image::{Execution, Image};
 
 /// What is to be made of an image.
@@ -42,10 +42,11 @@ pub(super) fn spec(
     if let Seccomp::Profile(_) = security.seccomp {
         security.filter()?;
     }
+    let network = flags.network.spec()?;
     Ok(Spec {
-        hostname: hostname(flags),
+        hostname: hostname(flags, &network),
         process,
-        network: flags.net.into(),
+        network,
         limits: limits(flags),
         mounts,
         storage: flags.storage_driver.into(),
@@ -56,9 +57,9 @@ pub(super) fn spec(
     })
 }
 
-fn hostname(flags: &Flags) -> String {
+fn hostname(flags: &Flags, network: &Network) -> String {
     let hosts = || {
-        let host = nix::unistd::gethostname().ok().filter(|_| flags.net == super::create::Network::Host);
+        let host = nix::unistd::gethostname().ok().filter(|_| *network == Network::Host);
         host.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     };
     flags.hostname.clone().unwrap_or_else(hosts)

@@ -9,7 +9,9 @@ use super::template::Template;
 use super::{Outcome, records};
 use crate::cli::image::time::{ago, rfc3339, span};
 use crate::cli::image::{columns, printable};
+use crate::container::network::{self, Networks};
 use crate::container::records::now;
+use crate::container::spec::Network;
 use crate::container::{Container, State};
 
 pub(in crate::cli) const EXAMPLES: &str = "\
@@ -29,7 +31,8 @@ pub(in crate::cli) struct Args {
     /// Whole numbers and commands
     #[arg(long)]
     no_trunc: bool,
-    /// Fields of each, such as {{.Names}}: ID, Image, Command, CreatedAt, RunningFor, Status, State, Names, Labels
+    /// Fields of each, such as {{.Names}}: ID, Image, Command, CreatedAt, RunningFor, Status, State, Ports, Names,
+    /// Networks, Labels
     #[arg(long, value_name = "FIELDS")]
     format: Option<String>,
     /// Only those with this name, id, status, label or ancestor
@@ -76,7 +79,8 @@ impl Filter {
 }
 
 pub(in crate::cli) fn run(args: &Args) -> Outcome {
-    let mut containers = records()?.all()?;
+    let records = records()?;
+    let mut containers = records.all()?;
     let asks_for_status = args.filter.iter().any(|filter| matches!(filter, Filter::Status(_)));
     containers.retain(|container| {
         let is_up = matches!(container.state, State::Running | State::Paused);
@@ -87,6 +91,11 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
     let id = |container: &Container| {
         if args.no_trunc { container.id.to_string() } else { container.id.short().into() }
     };
+    let is_on_network = |container: &Container| matches!(container.created.spec.network, Network::Named(_));
+    let networks = match containers.iter().any(is_on_network) {
+        true => Networks::open(records.state()).all()?,
+        false => vec![],
+    };
     let mut out = io::stdout().lock();
     if args.quiet {
         containers.iter().try_for_each(|container| writeln!(out, "{}", id(container)))?;
@@ -95,22 +104,34 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
     if let Some(format) = &args.format {
         let template = Template::parse(format.strip_prefix("table ").unwrap_or(format))?;
         for container in &containers {
-            writeln!(out, "{}", template.fill(&fields(container, &id(container), args.no_trunc))?)?;
+            writeln!(
+                out,
+                "{}",
+                template.fill(&fields(
+                    container,
+                    &id(container),
+                    &ports(&networks, container),
+                    args.no_trunc
+                ))?
+            )?;
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let mut rows = vec![["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "NAMES"].map(String::from)];
+    let mut rows =
+        vec![["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"].map(String::from)];
     rows.extend(containers.iter().map(|container| {
         let created = &container.created;
         let command = command(container, args.no_trunc);
         let since = ago(Some(&rfc3339(created.time / 1000)));
-        [id(container), printable(&created.image), command, since, status(container), created.name.clone()]
+        let (image, status, ports) =
+            (printable(&created.image), status(container), ports(&networks, container));
+        [id(container), image, command, since, status, ports, created.name.clone()]
     }));
     columns(&rows, |_| true).iter().try_for_each(|line| writeln!(out, "{line}"))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn fields(container: &Container, id: &str, whole: bool) -> Value {
+fn fields(container: &Container, id: &str, ports: &str, whole: bool) -> Value {
     let created = &container.created;
     let labels: Vec<String> =
         created.spec.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -122,9 +143,18 @@ fn fields(container: &Container, id: &str, whole: bool) -> Value {
         "RunningFor": ago(Some(&rfc3339(created.time / 1000))),
         "Status": status(container),
         "State": container.state.word(),
+        "Ports": ports,
         "Names": created.name,
+        "Networks": created.spec.network.name(),
         "Labels": labels.join(","),
     })
+}
+
+/// Its ports that are reached by ports of the host.
+fn ports(networks: &[network::Network], container: &Container) -> String {
+    let member = networks.iter().find_map(|network| network.member(&container.id));
+    let ports = member.iter().flat_map(|member| &member.ports).map(ToString::to_string);
+    ports.collect::<Vec<_>>().join(", ")
 }
 
 fn command(container: &Container, whole: bool) -> String {

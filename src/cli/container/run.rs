@@ -22,6 +22,7 @@ Examples:
   glassbox run --rm -it tiny sh                      a shell, and nothing is left of it
   glassbox run -m 64m --cpus 0.5 --pids-limit 64 tiny sh -c 'ls /'
   glassbox run -d --name web -v $PWD:/srv:ro tiny sleep 1000
+  glassbox run -d --net web -p 8080:80 tiny sleep 1000
   glassbox run --rm --explain tiny ls /              the same, part by part, with all it asks for
   glassbox run --rm --replicas 100 tiny sleep 1000   a hundred of them
   glassbox run -e LANG=C -w /tmp -u 1000:1000 tiny env

@@ -6,7 +6,7 @@ use crate::cli::problem::Problem;
 
 /// A parsed format.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Template(Vec<Part>);
+pub(in crate::cli) struct Template(Vec<Part>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
@@ -17,7 +17,7 @@ enum Part {
 
 impl Template {
     /// From what a person writes.
-    pub(super) fn parse(text: &str) -> Result<Self, Problem> {
+    pub(in crate::cli) fn parse(text: &str) -> Result<Self, Problem> {
         let fault = |what: &str| {
             let hint = "fields are written like {{.State.Status}} or {{json .Config}}";
             Problem::usage(format!("cannot read the format: {what:?}"), hint)
@@ -46,7 +46,7 @@ impl Template {
     }
 
     /// With the fields of a value. One that is not there is a mistake of whoever asks.
-    pub(super) fn fill(&self, value: &Value) -> Result<String, Problem> {
+    pub(in crate::cli) fn fill(&self, value: &Value) -> Result<String, Problem> {
         let mut out = String::new();
         for part in &self.0 {
             match part {

@@ -34,6 +34,8 @@ pub use journal::{Created, Entry};
 pub(crate) use journal::now;
 
 use super::error::{Error, Result, doing};
+use super::limits;
+use super::network::Networks;
 use crate::image::Users;
 use crate::kernel::at::{Lock, flock};
 use crate::kernel::fs as kfs;
@@ -360,6 +362,12 @@ impl Record {
     /// Write down that something happened.
     pub fn happened(&self, entry: &Entry) -> Result<()> {
         journal::add(&self.journal, entry)
+    }
+
+    /// It has ended: its place on its network is given back, and its group goes.
+    pub fn release(&self, container: &Container) -> Result<()> {
+        Networks::open(&self.records.state).leave(container)?;
+        limits::remove(container)
     }
 
     /// All the containers.

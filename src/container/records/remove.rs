@@ -6,7 +6,6 @@ use std::path::Path;
 
 use super::{Entry, Id, Record, Records};
 use crate::container::error::{Result, doing};
-use crate::container::limits;
 
 impl Record {
     /// Remove the container, which has ended, with all that it wrote.
@@ -15,7 +14,7 @@ impl Record {
     pub fn remove(&self) -> Result<()> {
         self.happened(&Entry::Removing)?;
         if let Some(container) = self.records.read(&self.id)? {
-            limits::remove(&container)?;
+            self.release(&container)?;
         }
         let link = self.records.name(&self.created.name);
         // The name can belong to another container by now.

@@ -89,6 +89,6 @@ impl Record {
             // With process 1 the kernel ends all others in its PID namespace.
             init.end();
         }
-        limits::remove(container)
+        self.release(container)
     }
 }

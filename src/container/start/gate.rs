@@ -3,6 +3,7 @@
 //! ```text
 //! maker                                   container
 //!   │ ── "mapped" or "alone" ──────────────▶ │   only where it has users of its own
+//!   │ ── "connected" ──────────────────────▶ │   only where it is on a network
 //!   │ ◀───────── its terminal, passed on ─── │   only where it has one
 //!   │ ◀──────────────── why it failed ────── │   or the end: execve closed it
 //! ```
@@ -36,6 +37,7 @@ pub(in crate::container) enum News {
 
 const MAPPED: u8 = b'm';
 const ALONE: u8 = b'a';
+const CONNECTED: u8 = b'c';
 const TERMINAL: u8 = b't';
 const FAILURE: u8 = b'f';
 
@@ -63,6 +65,17 @@ impl Gate {
         let mut byte = [0];
         doing("cannot hear the maker", self.socket.read_exact(&mut byte))?;
         Ok(byte[0] == MAPPED)
+    }
+
+    /// In the maker: its interface is there.
+    pub(super) fn tell_connected(&mut self) {
+        // One that is gone is noticed when its end is waited for.
+        let _ = self.socket.write_all(&[CONNECTED]);
+    }
+
+    /// In the container: wait for that.
+    pub(super) fn hear_connected(&mut self) -> Result<()> {
+        doing("cannot hear the maker", self.socket.read_exact(&mut [0]))
     }
 
     /// In the container: whether its maker is still there.

@@ -39,11 +39,12 @@ pub fn become_contained(
     walls.around(Part::Sys, &mut || place::mount_sys(plan, &luggage))?;
     walls.around(Part::OldRoot, &mut rootfs::leave_host)?;
     walls.around(Part::Dev, &mut || place::mount_dev(&luggage))?;
-    walls.around(Part::Etc, &mut || etc::provide(plan))?;
+    walls.around(Part::Etc, &mut || etc::provide(plan, luggage.hosts.as_ref()))?;
     walls.around(Part::Volumes, &mut || volumes::mount(plan.spec, &luggage.volumes))?;
     walls.around(Part::Masks, &mut || Ok(masks::apply().map(drop)?))?;
     drop(luggage);
     walls.around(Part::Network, &mut || own_network(plan))?;
+    walls.around(Part::Endpoint, &mut || own_endpoint(plan, gate))?;
     become_program(&plan.spec.process, &plan.confinement, &plan.streams, gate, walls)
 }
 
@@ -95,8 +96,15 @@ fn own_cgroup(plan: &Plan, is_joined: bool) -> Result<()> {
 
 fn own_network(plan: &Plan) -> Result<()> {
     uts::sethostname(plan.hostname)?;
-    if plan.spec.network == Network::None {
+    if plan.spec.network != Network::Host {
         net::loopback_up()?;
     }
     Ok(())
+}
+
+/// The maker makes the interface, for one end of it is the host's; the rest is done where it is.
+fn own_endpoint(plan: &Plan, gate: &mut Gate) -> Result<()> {
+    let Some(endpoint) = &plan.endpoint else { return Ok(()) };
+    gate.hear_connected()?;
+    endpoint.configure()
 }

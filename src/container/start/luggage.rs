@@ -20,6 +20,8 @@ pub(super) struct Luggage {
     pub(super) sys: Option<OwnedFd>,
     /// Its own control groups, each by the name of its tree.
     pub(super) groups: Vec<(PathBuf, OwnedFd)>,
+    /// The names of those who are on its network.
+    pub(super) hosts: Option<OwnedFd>,
     /// What is to be bound, in the order of the mounts.
     pub(super) volumes: Vec<Option<OwnedFd>>,
 }
@@ -47,6 +49,9 @@ impl Luggage {
                     luggage.groups.push((Path::new(GROUPS).join(tree), open_tree(dir, false)?));
                 }
             }
+        }
+        if let Some(endpoint) = &plan.endpoint {
+            luggage.hosts = Some(open_tree(endpoint.hosts(), false)?);
         }
         for Mount { kind, .. } in &plan.spec.mounts {
             luggage.volumes.push(match kind {

@@ -1,14 +1,14 @@
 //! The start of a container, from `clone3` to `execve`.
 //!
 //! ```text
-//! maker:      prepare ─▶ clone3 ─▶ map users ─▶ await_program
+//! maker:      prepare ─▶ clone3 ─▶ map users ─▶ connect ─▶ await_program
 //!                           │
 //! container:                └─▶ inside::become_contained: the parts, one after the other ─▶ execve
 //! ```
 //! The maker has no powers over what the container does inside; it only waits. Whoever wants to look on gives
 //! [`Walls`], which are called for each part, in the container's own process.
 
-mod etc;
+pub(super) mod etc;
 pub mod gate;
 mod identity;
 mod init;
@@ -32,6 +32,7 @@ pub use session::{Streams, null};
 pub use walls::{Dark, Part, Walls};
 
 use super::error::{Error, Result};
+use super::network::{self, Endpoint};
 use super::spec::{Network, Security, Spec};
 use crate::image::Users;
 use crate::kernel::capability::Set;
@@ -59,6 +60,8 @@ pub struct Plan<'a> {
     confinement: Confinement,
     /// Whom it asks for the numbers of hosts, where it has a network.
     resolvers: String,
+    /// Its place on a network.
+    endpoint: Option<Endpoint>,
     /// The numbers of its maker and of his group.
     own: (u32, u32),
 }
@@ -76,15 +79,39 @@ impl<'a> Plan<'a> {
         let (group, layout) = (None, Layout::None);
         let resolvers = match spec.network {
             Network::Host => std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
+            Network::Named(_) => network::resolvers(),
             Network::None => String::new(),
         };
         let own = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
-        Ok(Self { spec, hostname, root, group, layout, users, streams, confinement, resolvers, own })
+        let endpoint = None;
+        Ok(Self {
+            spec,
+            hostname,
+            root,
+            group,
+            layout,
+            users,
+            streams,
+            confinement,
+            resolvers,
+            endpoint,
+            own,
+        })
     }
 
     /// With a cgroup, which has been made.
     pub fn in_group(self, group: Option<Group>, layout: Layout) -> Self {
         Self { group, layout, ..self }
+    }
+
+    /// With a place on a network, which is its own.
+    pub fn on_network(self, endpoint: Option<Endpoint>) -> Self {
+        Self { endpoint, ..self }
+    }
+
+    /// It has been started: what the host keeps for it as long as it runs.
+    pub fn into_held(self) -> Vec<OwnedFd> {
+        self.endpoint.map(Endpoint::into_held).unwrap_or_default()
     }
 
     /// Whether it gets users of its own, because its maker is not root.
@@ -95,7 +122,7 @@ impl<'a> Plan<'a> {
     /// The namespaces that it begins with. That of cgroups comes when it is in its group.
     pub fn namespaces(&self) -> Clone3 {
         let clone = Clone3::new().newns().newuts().newipc().newpid();
-        let clone = if self.spec.network == Network::None { clone.newnet() } else { clone };
+        let clone = if self.spec.network == Network::Host { clone } else { clone.newnet() };
         if self.has_own_users() { clone.newuser() } else { clone }
     }
 }
@@ -141,7 +168,12 @@ pub fn start(plan: &Plan, walls: &mut dyn Walls) -> Result<Started> {
     if plan.has_own_users() {
         gate.tell_mapped(plan.users.map(pid));
     }
-    Ok(Started { pid, gate })
+    let mut started = Started { pid, gate };
+    if let Some(endpoint) = &plan.endpoint {
+        endpoint.connect(pid).inspect_err(|_| started.stop())?;
+        started.gate.tell_connected();
+    }
+    Ok(started)
 }
 
 /// In the container's first process: do everything, or tell why not.

@@ -27,6 +27,8 @@ pub enum Part {
     Masks,
     /// A name, and a loopback interface.
     Network,
+    /// An interface that connects it with others, where it is on a network.
+    Endpoint,
     /// A session, with a terminal or without one.
     Session,
     /// The capabilities that no program in it can have. How many there are depends on the kernel.

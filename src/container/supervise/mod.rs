@@ -44,6 +44,8 @@ struct Charge {
     pid: Pid,
     /// None of a program that somebody else's container runs besides.
     record: Option<Record>,
+    /// The host's ports that are its own.
+    _held: Vec<OwnedFd>,
 }
 
 impl Supervisor {
@@ -58,10 +60,10 @@ impl Supervisor {
     ///
     /// The master's end of its terminal, if it has one.
     pub fn take(&mut self, launched: Launched) -> Result<Option<OwnedFd>> {
-        let Launched { record, mut started } = launched;
+        let Launched { record, mut started, held } = launched;
         match self.await_program(&mut started) {
             Ok(terminal) => {
-                self.charges.push(Charge { pid: started.pid, record: Some(record) });
+                self.charges.push(Charge { pid: started.pid, record: Some(record), _held: held });
                 Ok(terminal)
             }
             Err(error) => {
@@ -75,7 +77,7 @@ impl Supervisor {
     /// The same of a program that a container runs besides: it has no record.
     pub fn take_guest(&mut self, mut started: Started) -> Result<Option<OwnedFd>> {
         let terminal = self.await_program(&mut started)?;
-        self.charges.push(Charge { pid: started.pid, record: None });
+        self.charges.push(Charge { pid: started.pid, record: None, _held: vec![] });
         Ok(terminal)
     }
 
@@ -197,5 +199,5 @@ fn finish(record: &Record, ended: Ended) -> Result<()> {
     if record.created.auto_remove {
         return record.remove();
     }
-    container.as_ref().map_or(Ok(()), limits::remove)
+    container.as_ref().map_or(Ok(()), |container| record.release(container))
 }

@@ -1,15 +1,18 @@
 //! What there is: interfaces, and what a bridge knows of who is behind which port.
 
+use std::net::Ipv4Addr;
+
 use nix::net::if_::InterfaceFlags;
 use nix::sys::socket::SockProtocol;
 
 use super::super::netlink::{Mac, attributes, dump};
 use super::super::{Error, Result};
-use super::IFINFOMSG;
+use super::{AF_BRIDGE, AF_INET, IFINFOMSG};
 
 const RTM_GETLINK: u16 = 18;
+const RTM_GETADDR: u16 = 22;
+const RTM_GETROUTE: u16 = 26;
 const RTM_GETNEIGH: u16 = 30;
-const AF_BRIDGE: u8 = 7;
 /// `struct ndmsg`: which interface, and in which state.
 const NDMSG: usize = 12;
 /// An address of the port itself, and not one that was learned.
@@ -101,6 +104,35 @@ pub fn learned(bridge: u32) -> Result<Vec<LearnedAddress>> {
         (ours && state & NUD_PERMANENT == 0).then_some(LearnedAddress { mac, port })
     };
     Ok(messages.iter().filter_map(entry).collect())
+}
+
+/// `RTM_GETADDR` and `RTM_GETROUTE`: the networks of IP version 4 that the caller's network namespace has addresses in, or
+/// knows ways to: each with how many bits its addresses have in common. The default route is none.
+/// <https://man7.org/linux/man-pages/man7/rtnetlink.7.html>
+pub fn networks() -> Result<Vec<(Ipv4Addr, u8)>> {
+    /// `struct ifaddrmsg`.
+    const IFADDRMSG: usize = 8;
+    /// `struct rtmsg`.
+    const RTMSG: usize = 12;
+    const LOCAL_OR_DESTINATION: [u16; 2] = [2, 1];
+    let mut networks = vec![];
+    for (what, kind, length) in
+        [("RTM_GETADDR", RTM_GETADDR, IFADDRMSG), ("RTM_GETROUTE", RTM_GETROUTE, RTMSG)]
+    {
+        let mut header = vec![0; length];
+        header[0] = AF_INET;
+        for message in asked(what, dump(SockProtocol::NetlinkRoute, kind, &header))? {
+            let Some((head, rest)) = message.split_at_checked(length) else { continue };
+            let attributes = attributes(rest);
+            // Of a route there is the second one only: its first bits.
+            let kinds =
+                if kind == RTM_GETADDR { &LOCAL_OR_DESTINATION[..] } else { &LOCAL_OR_DESTINATION[1..] };
+            let address = kinds.iter().find_map(|kind| <[u8; 4]>::try_from(find(&attributes, *kind)?).ok());
+            networks.extend(address.map(|octets| (Ipv4Addr::from(octets), head[1])));
+        }
+    }
+    networks.retain(|(_, prefix)| *prefix > 0);
+    Ok(networks)
 }
 
 fn asked<T>(what: &str, answer: nix::Result<T>) -> Result<T> {

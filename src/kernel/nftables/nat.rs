@@ -10,31 +10,30 @@ use nix::sys::socket::SockProtocol;
 use super::super::netlink::{self, attributes};
 use super::super::{Error, Result, record::call};
 use super::{
-    NFNL_SUBSYS_NFTABLES, NFPROTO_IPV4, NFT_MSG_NEWCHAIN, NFT_MSG_NEWTABLE, NLA_F_NESTED, attribute, in_batch,
+    NFNL_SUBSYS_NFTABLES, NFPROTO_IPV4, NFT_MSG_NEWCHAIN, NFT_MSG_NEWTABLE, NLA_F_NESTED, attribute,
+    in_batch, name_of_interface,
 };
 
 // The numbers of linux/netfilter.h and linux/netfilter/nf_tables.h.
-const NFT_MSG_NEWRULE: u16 = (NFNL_SUBSYS_NFTABLES << 8) | 6;
+pub(super) const NFT_MSG_NEWRULE: u16 = (NFNL_SUBSYS_NFTABLES << 8) | 6;
 const NFT_MSG_GETRULE: u16 = (NFNL_SUBSYS_NFTABLES << 8) | 7;
 const NF_INET_PRE_ROUTING: u32 = 0;
 const NF_INET_POST_ROUTING: u32 = 4;
 const NF_IP_PRI_NAT_DST: i32 = -100;
 const NF_IP_PRI_NAT_SRC: i32 = 100;
-const NFT_REG_1: u32 = 1;
+pub(super) const NFT_REG_1: u32 = 1;
 const NFT_REG_2: u32 = 2;
 const NFT_META_OIFNAME: u32 = 7;
 const NFT_META_L4PROTO: u32 = 16;
 const NFT_CMP_EQ: u32 = 0;
 const NFT_PAYLOAD_TRANSPORT_HEADER: u32 = 2;
 const NFT_NAT_DNAT: u32 = 1;
-const IFNAMSIZ: usize = 16;
 
 /// What leaves by this interface gets its address as the sender. `nft 'add table T; add chain T postrouting { type nat
 /// hook postrouting priority srcnat; }; add rule T postrouting oifname I masquerade'` sends the same.
 /// <https://man7.org/linux/man-pages/man8/nft.8.html>
 pub fn masquerade(table: &str, interface: &str) -> Result<()> {
-    let mut name = interface.as_bytes().to_vec();
-    name.resize(IFNAMSIZ, 0);
+    let name = name_of_interface(interface);
     let rule = [
         step("meta", &[number(1, NFT_REG_1), number(2, NFT_META_OIFNAME)]),
         equals(&name),
@@ -46,7 +45,8 @@ pub fn masquerade(table: &str, interface: &str) -> Result<()> {
 }
 
 /// A protocol with ports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// Connections.
     Tcp,
@@ -64,41 +64,51 @@ impl Protocol {
     }
 }
 
+impl std::fmt::Display for Protocol {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(self.number_and_word().1)
+    }
+}
+
 /// What comes for this port goes to another address. `nft 'add table T; add chain T prerouting { type nat hook
 /// prerouting priority dstnat; }; add rule T prerouting udp dport P dnat to A'` sends the same.
 /// <https://man7.org/linux/man-pages/man8/nft.8.html>
 pub fn publish(table: &str, protocol: Protocol, port: u16, to: SocketAddrV4) -> Result<()> {
-    const DPORT_OFFSET: u32 = 2;
-    const DPORT_LENGTH: u32 = 2;
-    let (protocol, word) = protocol.number_and_word();
-    let rule = [
-        step("meta", &[number(1, NFT_REG_1), number(2, NFT_META_L4PROTO)]),
-        equals(&[protocol]),
-        step(
-            "payload",
-            &[
-                number(1, NFT_REG_1),
-                number(2, NFT_PAYLOAD_TRANSPORT_HEADER),
-                number(3, DPORT_OFFSET),
-                number(4, DPORT_LENGTH),
-            ],
-        ),
-        equals(&port.to_be_bytes()),
-        step("immediate", &[number(1, NFT_REG_1), data(2, &to.ip().octets())]),
-        step("immediate", &[number(1, NFT_REG_2), data(2, &to.port().to_be_bytes())]),
-        step(
-            "nat",
-            &[
-                number(1, NFT_NAT_DNAT),
-                number(2, NFPROTO_IPV4.into()),
-                number(3, NFT_REG_1),
-                number(5, NFT_REG_2),
-            ],
-        ),
-    ];
-    let told = format!("{word} dport {port} dnat to {to}");
+    let rule = [transport(protocol, port), translate(to)];
+    let told = format!("{protocol} dport {port} dnat to {to}");
     let chain = Chain { name: "prerouting", hook: NF_INET_PRE_ROUTING, priority: NF_IP_PRI_NAT_DST };
     add(table, &chain, &rule, &told)
+}
+
+/// Go on if the packet is for this port.
+pub(super) fn transport(protocol: Protocol, port: u16) -> Vec<u8> {
+    const DPORT_OFFSET: u32 = 2;
+    const DPORT_LENGTH: u32 = 2;
+    let place = [number(2, NFT_PAYLOAD_TRANSPORT_HEADER), number(3, DPORT_OFFSET), number(4, DPORT_LENGTH)];
+    [
+        step("meta", &[number(1, NFT_REG_1), number(2, NFT_META_L4PROTO)]),
+        equals(&[protocol.number_and_word().0]),
+        step("payload", &[number(1, NFT_REG_1), place.concat()]),
+        equals(&port.to_be_bytes()),
+    ]
+    .concat()
+}
+
+/// Change where the packet goes.
+pub(super) fn translate(to: SocketAddrV4) -> Vec<u8> {
+    let what = [number(1, NFT_NAT_DNAT), number(2, NFPROTO_IPV4.into())];
+    let to_what = [number(3, NFT_REG_1), number(5, NFT_REG_2)];
+    [
+        step("immediate", &[number(1, NFT_REG_1), data(2, &to.ip().octets())]),
+        step("immediate", &[number(1, NFT_REG_2), data(2, &to.port().to_be_bytes())]),
+        step("nat", &[what.concat(), to_what.concat()]),
+    ]
+    .concat()
+}
+
+/// The bits that the addresses of a network have in common.
+pub(super) fn prefix_mask(prefix: u8) -> u32 {
+    u32::MAX.checked_shl(32 - u32::from(prefix.min(32))).unwrap_or(0)
 }
 
 /// A chain of type "nat", and where on a packet's way it is asked.
@@ -142,7 +152,7 @@ fn add(table: &str, chain: &Chain, rule: &[Vec<u8>], told: &str) -> Result<()> {
 }
 
 /// An expression: NFTA_LIST_ELEM with NFTA_EXPR_NAME and NFTA_EXPR_DATA.
-fn step(name: &str, parts: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn step(name: &str, parts: &[Vec<u8>]) -> Vec<u8> {
     let named = attribute(1, format!("{name}\0").as_bytes());
     attribute(1 | NLA_F_NESTED, &[named, attribute(2 | NLA_F_NESTED, &parts.concat())].concat())
 }
@@ -152,12 +162,12 @@ fn equals(content: &[u8]) -> Vec<u8> {
     step("cmp", &[number(1, NFT_REG_1), number(2, NFT_CMP_EQ), data(3, content)])
 }
 
-fn number(kind: u16, number: u32) -> Vec<u8> {
+pub(super) fn number(kind: u16, number: u32) -> Vec<u8> {
     attribute(kind, &number.to_be_bytes())
 }
 
 /// NFTA_DATA_VALUE inside.
-fn data(kind: u16, content: &[u8]) -> Vec<u8> {
+pub(super) fn data(kind: u16, content: &[u8]) -> Vec<u8> {
     attribute(kind | NLA_F_NESTED, &attribute(1, content))
 }
 

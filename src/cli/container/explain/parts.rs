@@ -77,6 +77,13 @@ pub(super) fn scene(part: Part) -> Scene {
             "Both belong to namespaces that the process was born into. A new network has one interface, and it is down.",
             &[uts::host_name, || interfaces("self")],
         ),
+        Part::Endpoint => (
+            "an interface on the network",
+            "Where --net names a network, the maker has made a pair of interfaces: one is a port of the network's
+             bridge, the other one is eth0 in here. It gets the address that was drawn for it, and a way out: the
+             bridge. Without a network there is nothing to do.",
+            &[|| interfaces("self")],
+        ),
         Part::Session => (
             "a session",
             "A session of its own has no terminal, or one that the container was given. Nothing can be typed into ours.",

@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use clap::ValueEnum;
+
 use super::{Outcome, Problem, rfc3339, store};
-use crate::cli::container::create::Network;
 use crate::cli::problem::{note, state_directory};
 use crate::container::building::Building;
+use crate::container::spec;
 use crate::image::Reference;
 use crate::image::build::{self, Built, Order};
 use plain::Plain;
@@ -54,6 +56,24 @@ pub(in crate::cli) struct Args {
     /// Which network the programs of RUN have
     #[arg(long, visible_alias = "net", value_name = "NETWORK", default_value = "none")]
     network: Network,
+}
+
+/// Which network the programs of a build have.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Network {
+    /// Its own, with a loopback interface and nothing else
+    None,
+    /// The host's
+    Host,
+}
+
+impl From<Network> for spec::Network {
+    fn from(network: Network) -> Self {
+        match network {
+            Network::None => spec::Network::None,
+            Network::Host => spec::Network::Host,
+        }
+    }
 }
 
 pub(in crate::cli) fn run(args: &Args) -> Outcome {

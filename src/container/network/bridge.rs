@@ -1,0 +1,114 @@
+//! The switch of a network: a bridge with the gateway's address on it, and the rules around it.
+
+use super::Network;
+use crate::container::error::Result;
+use crate::kernel::link::{self, Mac};
+use crate::kernel::net::{Ipv4Addr, SocketAddrV4};
+use crate::kernel::nftables::{Action, Hook, Match, TableRule, delete_table, replace_table};
+use crate::kernel::{self, Errno, fs};
+
+/// The first of the addresses by which a host reaches itself.
+const LOOPBACK: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 0);
+
+/// What the names of all bridges begin with.
+pub(super) const STEM: &str = "gb-";
+
+/// The name of a network's bridge, and of its table in the packet filter. The kernel takes fifteen signs.
+pub(super) fn name(network: &Network) -> String {
+    format!("{STEM}{}", network.id.short())
+}
+
+/// The name of the port that leads to an address.
+pub(super) fn port(address: Ipv4Addr) -> String {
+    format!("gv-{:08x}", u32::from(address))
+}
+
+/// The hardware address that goes with an address, as docker has it: then nobody remembers a wrong one when an address
+/// is given again.
+pub(super) fn mac(address: Ipv4Addr) -> Mac {
+    let [a, b, c, d] = address.octets();
+    Mac([2, 0x42, a, b, c, d])
+}
+
+/// That it is there already is as good.
+pub(super) fn unless(errno: Errno, done: kernel::Result<()>) -> kernel::Result<()> {
+    match done {
+        Err(error) if error.errno == errno => Ok(()),
+        done => done,
+    }
+}
+
+/// Make it, as far as it is not there: after the machine has been started again nothing is.
+pub(super) fn make(network: &Network) -> Result<()> {
+    let bridge = name(network);
+    let gateway = network.subnet.gateway();
+    unless(Errno::EEXIST, link::add_bridge(&bridge, mac(gateway)))?;
+    unless(Errno::EEXIST, link::add_address(&bridge, gateway, network.subnet.prefix))?;
+    link::set_up(&bridge)?;
+    filter(network)
+}
+
+/// The rules around it, as its members have them. What the host itself sends to a published port can come from a
+/// loopback address, and passes by the bridge only if that is allowed there.
+pub(super) fn filter(network: &Network) -> Result<()> {
+    let bridge = name(network);
+    replace_table(&bridge, &rules(network))?;
+    if network.members.all.iter().any(|member| !member.ports.is_empty()) {
+        fs::write(format!("/proc/sys/net/ipv4/conf/{bridge}/route_localnet"), "1")?;
+    }
+    Ok(())
+}
+
+/// That it is gone already is as good.
+pub(super) fn remove(network: &Network) -> Result<()> {
+    let bridge = name(network);
+    delete_table(&bridge)?;
+    let links = link::links()?;
+    let own = links.iter().find(|link| link.name == bridge).map(|link| link.index);
+    // Those of containers that have ended go by themselves, unless somebody holds their network namespaces.
+    for port in links.iter().filter(|link| own.is_some() && link.master == own) {
+        unless(Errno::ENODEV, link::delete(&port.name))?;
+    }
+    Ok(unless(Errno::ENODEV, link::delete(&bridge))?)
+}
+
+/// What leaves the network for another one carries the host's address. What comes from outside, and was not asked for
+/// or published, does not get in. And nobody on it reaches the host's own loopback addresses.
+fn rules(network: &Network) -> Vec<TableRule> {
+    let (bridge, subnet) = (name(network), network.subnet);
+    let own = || Match::From(subnet.first, subnet.prefix);
+    let out = || Match::Out(bridge.clone());
+    let rule = |hook, matches: &[Match], action| TableRule { hook, matches: matches.to_vec(), action };
+    let mut rules = vec![
+        rule(Hook::Raw, &[Match::In(bridge.clone()), Match::To(LOOPBACK, 8)], Action::Drop),
+        rule(Hook::Postrouting, &[own(), Match::NotOut(bridge.clone())], Action::Masquerade),
+        rule(
+            Hook::Forward,
+            &[out(), Match::NotIn(bridge.clone()), Match::New, Match::NotRedirected],
+            Action::Drop,
+        ),
+    ];
+    let published =
+        network.members.all.iter().flat_map(|member| member.ports.iter().map(move |port| (member, port)));
+    let before = rules.len();
+    for (member, port) in published {
+        let place = match port.address {
+            Ipv4Addr::UNSPECIFIED => Match::ToLocal,
+            address => Match::To(address, 32),
+        };
+        let matches = [place, Match::Port(port.protocol, port.host)];
+        let to = Action::Redirect(SocketAddrV4::new(member.address, port.container));
+        rules.push(rule(Hook::Output, &matches, to.clone()));
+        // A neighbour of the host's can send to any address, and is nobody to whom a loopback address is published.
+        if !port.address.is_loopback() {
+            rules.push(rule(Hook::Prerouting, &matches, to));
+        }
+    }
+    if rules.len() > before {
+        // A member that asks for a member by a port of the host, or the host by its loopback address: the answer has to
+        // come back the same way.
+        rules.push(rule(Hook::Postrouting, &[own(), out(), Match::Redirected], Action::Masquerade));
+        rules.push(rule(Hook::Postrouting, &[Match::From(LOOPBACK, 8), out()], Action::Masquerade));
+    }
+    rules
+}

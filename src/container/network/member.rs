@@ -1,0 +1,262 @@
+//! Containers come to a network, and go.
+
+use std::fs;
+use std::io;
+use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Locked, Network, Networks, Port, Subnet, bridge, hosts};
+use crate::container::error::{Error, Result, doing};
+use crate::container::records::{Container, Id, Record, Records, State};
+use crate::container::spec::{self, Membership};
+use crate::kernel::link::{self, End, Mac};
+use crate::kernel::{Errno, Pid};
+use crate::state::write_at_once;
+
+/// What the interface is called in the container.
+const INTERFACE: &str = "eth0";
+
+/// Who is on a network.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Members {
+    /// In the order in which they came.
+    pub all: Vec<Member>,
+    /// The address that was drawn last. The next one is behind it: one that was given back rests for a while.
+    last: Option<Ipv4Addr>,
+}
+
+/// A container on a network.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Member {
+    /// Its number.
+    pub id: Id,
+    /// What it is called.
+    pub name: String,
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// What the others call it.
+    pub names: Vec<String>,
+    /// Its ports that are reached by ports of the host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<Port>,
+}
+
+impl Member {
+    /// Its hardware address.
+    pub fn mac(&self) -> Mac {
+        bridge::mac(self.address)
+    }
+}
+
+/// The place of a container on a network.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// What the host calls its end of the cable.
+    port: String,
+    bridge: String,
+    address: Ipv4Addr,
+    subnet: Subnet,
+    hosts: PathBuf,
+    /// The host's ports, as long as they are its own.
+    held: Vec<OwnedFd>,
+}
+
+impl Endpoint {
+    /// From the host: a pair of interfaces, one of which is a port of the bridge, and the other one the container's.
+    pub(in crate::container) fn connect(&self, inside: Pid) -> Result<()> {
+        let end = End { name: INTERFACE, mac: bridge::mac(self.address), inside: Some(inside) };
+        let connect = || link::add_veth_port(&self.port, &self.bridge, &end);
+        let connected = match connect() {
+            // It is named by the address. Whoever had that before has ended, and the kernel will clear it away some day.
+            Err(error) if error.errno == Errno::EEXIST => {
+                bridge::unless(Errno::ENODEV, link::delete(&self.port))?;
+                connect()
+            }
+            connected => connected,
+        };
+        let connected = connected.and_then(|()| {
+            // It may ask for itself by a port of the host.
+            let reached = !self.held.is_empty();
+            if reached { bridge::unless(Errno::ENODEV, link::set_hairpin(&self.port)) } else { Ok(()) }
+        });
+        // One that has ended tells itself why.
+        Ok(bridge::unless(Errno::ESRCH, connected)?)
+    }
+
+    /// In the container: its address, and the way out.
+    pub(in crate::container) fn configure(&self) -> Result<()> {
+        link::add_address(INTERFACE, self.address, self.subnet.prefix)?;
+        link::set_up(INTERFACE)?;
+        Ok(link::add_default_route(self.subnet.gateway())?)
+    }
+
+    /// Whoever looks after the container keeps the host's ports for it.
+    pub(in crate::container) fn into_held(self) -> Vec<OwnedFd> {
+        self.held
+    }
+
+    /// The names of all members, in a file.
+    pub(in crate::container) fn hosts(&self) -> &Path {
+        &self.hosts
+    }
+}
+
+impl Networks {
+    /// Who is on a network. Nothing waited for the disk when that was written: after a power cut nobody is.
+    pub(super) fn members(&self, name: &str) -> Result<Members> {
+        let path = self.file(name, "members");
+        match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Members::default()),
+            text => {
+                let text = doing(format!("cannot read {}", path.display()), text)?;
+                Ok(serde_json::from_slice(&text).unwrap_or_default())
+            }
+        }
+    }
+
+    /// Give a container its place on the network that it wants to be on, if there is one.
+    pub fn join(&self, record: &Record, hostname: &str) -> Result<Option<Endpoint>> {
+        let spec::Network::Named(wanted) = &record.created.spec.network else { return Ok(None) };
+        match self.try_join(record, hostname, wanted) {
+            // Whoever is in the way may have ended together with its supervisor.
+            Err(Error::Usage { .. }) if self.settle_all()? => self.try_join(record, hostname, wanted),
+            joined => joined,
+        }
+        .map(Some)
+    }
+
+    fn try_join(&self, record: &Record, hostname: &str, wanted: &Membership) -> Result<Endpoint> {
+        let locked = self.lock()?;
+        let mut network = self.find(&wanted.network)?;
+        let bridge = bridge::name(&network);
+        if !link::exists(&bridge) {
+            locked.make(&network)?;
+        }
+        let address = network.choose_address(wanted.address)?;
+        if wanted.address.is_none() {
+            network.members.last = Some(address);
+        }
+        let mut names = vec![record.created.name.clone()];
+        for name in wanted.aliases.iter().map(String::as_str).chain([record.id.short(), hostname]) {
+            if !names.iter().any(|other| other == name) {
+                names.push(name.into());
+            }
+        }
+        let mut ports = wanted.ports.clone();
+        let held = ports.iter_mut().map(Port::hold).collect::<Result<Vec<OwnedFd>>>()?;
+        let publishes = !ports.is_empty();
+        if publishes {
+            self.check_unpublished(&ports)?;
+        }
+        let (id, name, subnet) = (record.id.clone(), record.created.name.clone(), network.subnet);
+        network.members.all.push(Member { id, name, address, names, ports });
+        locked.write_members(&network)?;
+        if publishes {
+            bridge::filter(&network)?;
+        }
+        let hosts = self.file(&network.name, "hosts");
+        Ok(Endpoint { port: bridge::port(address), bridge, address, subnet, hosts, held })
+    }
+
+    /// Of a container whose supervisor was killed nobody holds the ports, and the packet filter knows them still.
+    fn check_unpublished(&self, ports: &[Port]) -> Result<()> {
+        let networks = self.all()?;
+        let mut theirs =
+            networks.iter().flat_map(|network| &network.members.all).flat_map(|member| &member.ports);
+        let taken = theirs.find_map(|their| ports.iter().find(|port| port.meets(their)));
+        taken.map_or(Ok(()), |port| Err(port.taken()))
+    }
+
+    /// Take the place of a container that has ended back.
+    pub fn leave(&self, container: &Container) -> Result<()> {
+        let spec::Network::Named(wanted) = &container.created.spec.network else { return Ok(()) };
+        let locked = self.lock()?;
+        match self.read(&wanted.network)? {
+            Some(network) => locked.release(network, |member| member.id == container.id).map(drop),
+            // When it was removed nobody was on it any more.
+            None => Ok(()),
+        }
+    }
+
+    /// See [`Networks::settle`]: of every network.
+    fn settle_all(&self) -> Result<bool> {
+        let settled =
+            self.all()?.iter().map(|network| self.settle(&network.name)).collect::<Result<Vec<_>>>()?;
+        Ok(settled.contains(&true))
+    }
+
+    /// Those whose supervisors were killed have ended, and are no members any more; whether there were any.
+    pub(super) fn settle(&self, name: &str) -> Result<bool> {
+        let records = Records::open(&self.state);
+        let before = self.members(name)?;
+        for member in &before.all {
+            // Whoever settles it locks the networks.
+            let _ = records.find(member.id.as_ref());
+        }
+        let locked = self.lock()?;
+        let Some(network) = self.read(name)? else { return Ok(false) };
+        let has_ended = |member: &Member| {
+            let container = records.read(&member.id).ok().flatten();
+            container.is_none_or(|container| container.state == State::Exited)
+        };
+        Ok(locked.release(network, has_ended)?.members.all.len() < before.all.len())
+    }
+}
+
+impl Locked<'_> {
+    /// Let these go. Their interfaces go with their network namespaces: the kernel does that for many at once, and to wait
+    /// for one takes longer than its whole life.
+    fn release(&self, mut network: Network, goes: impl Fn(&Member) -> bool) -> Result<Network> {
+        let (go, stay): (Vec<_>, Vec<_>) = network.members.all.into_iter().partition(goes);
+        network.members.all = stay;
+        if go.iter().any(|member| !member.ports.is_empty()) {
+            bridge::filter(&network)?;
+        }
+        if !go.is_empty() {
+            self.write_members(&network)?;
+        }
+        Ok(network)
+    }
+
+    fn write_members(&self, network: &Network) -> Result<()> {
+        let path = self.networks.file(&network.name, "members");
+        let text = serde_json::to_vec(&network.members).map_err(io::Error::from);
+        doing(format!("cannot write {}", path.display()), text.and_then(|text| write_at_once(&path, &text)))?;
+        let path = self.networks.file(&network.name, "hosts");
+        doing(format!("cannot write {}", path.display()), hosts::write(&path, &network.members.all))
+    }
+}
+
+impl Network {
+    /// The member that a container is.
+    pub fn member(&self, id: &Id) -> Option<&Member> {
+        self.members.all.iter().find(|member| member.id == *id)
+    }
+
+    fn choose_address(&self, wanted: Option<Ipv4Addr>) -> Result<Ipv4Addr> {
+        let is_free = |address: &Ipv4Addr| !self.members.all.iter().any(|member| member.address == *address);
+        let Some(wanted) = wanted else {
+            let behind = self.subnet.hosts().filter(|address| Some(*address) > self.members.last);
+            return behind.chain(self.subnet.hosts()).find(is_free).ok_or_else(|| {
+                let why =
+                    format!("no available IPv4 addresses on the network {}, {}", self.name, self.subnet);
+                Error::usage(
+                    why,
+                    "remove a container of it, or make a network with more: --subnet 10.0.0.0/16",
+                )
+            });
+        };
+        if !self.subnet.contains(wanted) || [self.subnet.first, self.subnet.broadcast()].contains(&wanted) {
+            let why = format!("no configured subnet contains IP address {wanted}");
+            return Err(Error::usage(why, format!("the network {} has {}", self.name, self.subnet)));
+        }
+        if wanted == self.subnet.gateway() || !is_free(&wanted) {
+            let hint = format!("leave --ip away, or see who has it: glassbox network inspect {}", self.name);
+            return Err(Error::usage(format!("the address {wanted} is already in use"), hint));
+        }
+        Ok(wanted)
+    }
+}

@@ -1,0 +1,17 @@
+//! Networks of containers, on a host that is made for the test: a network namespace of its own.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod create;
+mod host;
+mod join;
+mod publish;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    common::run([create::trials(), join::trials(), publish::trials()].into_iter().flatten().collect())
+}
