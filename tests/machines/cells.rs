@@ -98,7 +98,7 @@ pub(crate) const MACHINES: &[Machine] = &[
         cells: &[
             plain(Who::Root),
             plain(Who::Delegated),
-            always(plain(Who::Login)),
+            plain(Who::Login),
             under(Who::Login, "without_scope", "and --no-scope"),
             always(under(Who::Login, "apparmor_denies_namespaces", "AppArmor denies user namespaces")),
             always(under(Who::Login, "apparmor_denies_capabilities", "AppArmor as on Ubuntu 24.04")),
