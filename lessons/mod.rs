@@ -64,6 +64,13 @@ pub struct Part {
     pub lessons: &'static [&'static Lesson],
 }
 
+impl Part {
+    /// How long it takes.
+    pub fn minutes(&self) -> u32 {
+        self.lessons.iter().map(|lesson| lesson.minutes).sum()
+    }
+}
+
 /// Every lesson, in order.
 pub const PARTS: &[Part] = &[
     Part { title: "What a container is", lessons: &[&process::LESSON, &vm::LESSON] },
@@ -131,6 +138,11 @@ pub const PARTS: &[Part] = &[
 /// Every lesson, in order.
 pub fn all() -> impl Iterator<Item = &'static Lesson> {
     PARTS.iter().flat_map(|part| part.lessons.iter().copied())
+}
+
+/// How long all of it takes.
+pub fn minutes() -> u32 {
+    PARTS.iter().map(Part::minutes).sum()
 }
 
 /// The lesson of this name.

@@ -23,6 +23,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "bridge",
     title: "A switch made of software",
     minutes: 9,
+    builds_on: &["veth"],
     steps: 3,
     needs: &[
         Need::Namespace(Kind::Net),

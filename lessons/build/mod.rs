@@ -15,6 +15,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "build",
     title: "Building an image",
     minutes: 10,
+    builds_on: &["commit"],
     steps: 4,
     needs: Need::OF_A_CONTAINER,
     run,

@@ -23,6 +23,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "capabilities",
     title: "Capabilities",
     minutes: 10,
+    builds_on: &["user"],
     steps: 3,
     needs: &[
         Need::Namespace(Kind::User),

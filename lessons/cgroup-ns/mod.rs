@@ -18,6 +18,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "cgroup-ns",
     title: "Cgroup namespace",
     minutes: 6,
+    builds_on: &["process"],
     steps: 2,
     needs: &[Need::Namespace(Kind::Cgroup), Need::Controller(CONTROLLER)],
     run,

@@ -17,6 +17,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "cgroup-tree",
     title: "The tree of groups",
     minutes: 8,
+    builds_on: &["process"],
     steps: 5,
     needs: &[Need::Controller(Controller::Pids)],
     run,

@@ -20,6 +20,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "chroot",
     title: "chroot, and the way out",
     minutes: 10,
+    builds_on: &["mount"],
     steps: 5,
     needs: &[Need::Namespace(Kind::Mnt)],
     run,

@@ -17,6 +17,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "commit",
     title: "Commit",
     minutes: 9,
+    builds_on: &["layers"],
     steps: 4,
     needs: &[Need::Overlay],
     run,

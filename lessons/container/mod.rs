@@ -28,6 +28,16 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "container",
     title: "The container",
     minutes: 15,
+    builds_on: &[
+        "ipc",
+        "network",
+        "cgroup-ns",
+        "pids",
+        "init-layer",
+        "dev-proc-sys",
+        "no-new-privs",
+        "memory",
+    ],
     steps: 7,
     needs: &[
         Need::Namespace(Kind::Mnt),

@@ -17,6 +17,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "copy-up",
     title: "Copy-up",
     minutes: 10,
+    builds_on: &["overlay"],
     steps: 5,
     needs: &[Need::Overlay],
     run,

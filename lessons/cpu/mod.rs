@@ -19,6 +19,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "cpu",
     title: "CPU time",
     minutes: 10,
+    builds_on: &["cgroup-tree"],
     steps: 5,
     needs: &[Need::Controller(Controller::Cpu), Need::CpuQuota, Need::Controller(Controller::Cpuacct)],
     run,

@@ -21,6 +21,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "dev-proc-sys",
     title: "/dev, /proc, /sys",
     minutes: 12,
+    builds_on: &["pivot-root"],
     steps: 5,
     needs: &[
         Need::Namespace(Kind::Mnt),

@@ -18,6 +18,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "exec",
     title: "A second command",
     minutes: 8,
+    builds_on: &["join", "container"],
     steps: 3,
     needs: &[
         Need::Kernel(5, 8),

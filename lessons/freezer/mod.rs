@@ -17,6 +17,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "freezer",
     title: "Freeze and thaw",
     minutes: 7,
+    builds_on: &["cgroup-tree"],
     steps: 4,
     needs: &[Need::Controller(Controller::Freezer)],
     run,

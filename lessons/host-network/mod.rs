@@ -21,6 +21,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "host-network",
     title: "With the host's network",
     minutes: 6,
+    builds_on: &["veth"],
     steps: 3,
     needs: &[
         Need::Namespace(Kind::Net),

@@ -20,6 +20,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "init-layer",
     title: "The init layer",
     minutes: 8,
+    builds_on: &["uts", "layers"],
     steps: 4,
     needs: &[Need::Overlay, Need::Namespace(Kind::Mnt), Need::Namespace(Kind::Uts)],
     run,

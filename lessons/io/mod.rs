@@ -28,6 +28,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "io",
     title: "Limits of input and output",
     minutes: 8,
+    builds_on: &["memory"],
     steps: 4,
     needs: &[Need::Loop, Need::Controller(Controller::Io), Need::Program("dd"), Need::Program("mkfs.ext4")],
     run,

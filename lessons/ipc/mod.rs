@@ -20,6 +20,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "ipc",
     title: "IPC namespace",
     minutes: 8,
+    builds_on: &["process"],
     steps: 4,
     needs: &[Need::Namespace(Kind::Ipc)],
     run,

@@ -17,6 +17,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "join",
     title: "Joining namespaces",
     minutes: 7,
+    builds_on: &["pid", "mount"],
     steps: 4,
     needs: &[
         Need::Kernel(5, 8),

@@ -17,6 +17,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "layers",
     title: "Layers of an image",
     minutes: 9,
+    builds_on: &["copy-up"],
     steps: 4,
     needs: &[Need::Overlay],
     run,

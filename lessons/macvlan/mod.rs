@@ -25,6 +25,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "macvlan",
     title: "An address on the segment",
     minutes: 8,
+    builds_on: &["veth"],
     steps: 3,
     needs: &[Need::Namespace(Kind::Net), Need::Link(LinkKind::Veth), Need::Link(LinkKind::Macvlan)],
     run,

@@ -25,6 +25,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "memory",
     title: "Memory limit",
     minutes: 8,
+    builds_on: &["cgroup-tree"],
     steps: 4,
     needs: &[Need::Controller(Controller::Memory)],
     run,

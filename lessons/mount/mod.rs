@@ -18,6 +18,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "mount",
     title: "Mount namespace",
     minutes: 9,
+    builds_on: &["process"],
     steps: 4,
     needs: &[Need::Namespace(Kind::Mnt)],
     run,

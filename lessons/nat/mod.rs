@@ -21,6 +21,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "nat",
     title: "Out, and in again",
     minutes: 10,
+    builds_on: &["bridge"],
     steps: 3,
     needs: &[Need::Namespace(Kind::Net), Need::Link(LinkKind::Veth), Need::Nat],
     run,

@@ -22,6 +22,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "network",
     title: "Network namespace",
     minutes: 9,
+    builds_on: &["process"],
     steps: 4,
     needs: &[Need::Namespace(Kind::Net)],
     run,

@@ -19,6 +19,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "no-new-privs",
     title: "No new privileges",
     minutes: 10,
+    builds_on: &["capabilities", "seccomp"],
     steps: 3,
     needs: &[Need::NewPrivileges, Need::FileCapabilities, Need::Program("cat")],
     run,

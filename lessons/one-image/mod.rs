@@ -21,6 +21,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "one-image",
     title: "One image, a hundred containers",
     minutes: 8,
+    builds_on: &["pid", "layers"],
     steps: 5,
     needs: &[Need::Overlay, Need::Namespace(Kind::Mnt), Need::Namespace(Kind::Pid)],
     run,

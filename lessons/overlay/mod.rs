@@ -17,6 +17,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "overlay",
     title: "Overlay file system",
     minutes: 9,
+    builds_on: &["mount"],
     steps: 5,
     needs: &[Need::Overlay],
     run,

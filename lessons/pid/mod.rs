@@ -19,6 +19,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "pid",
     title: "PID namespace",
     minutes: 10,
+    builds_on: &["process"],
     steps: 7,
     needs: &[Need::Namespace(Kind::Pid), Need::Proc],
     run,

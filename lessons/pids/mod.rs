@@ -18,6 +18,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "pids",
     title: "Number of processes",
     minutes: 7,
+    builds_on: &["cgroup-tree"],
     steps: 4,
     needs: &[Need::Controller(Controller::Pids)],
     run,

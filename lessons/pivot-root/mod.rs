@@ -24,6 +24,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "pivot-root",
     title: "pivot_root",
     minutes: 12,
+    builds_on: &["pid", "chroot"],
     steps: 5,
     needs: &[Need::Namespace(Kind::Mnt), Need::Namespace(Kind::Pid), Need::Proc],
     run,

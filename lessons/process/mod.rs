@@ -18,6 +18,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "process",
     title: "Just another process",
     minutes: 7,
+    builds_on: &[],
     steps: 5,
     needs: &[
         Need::Namespace(Kind::Mnt),

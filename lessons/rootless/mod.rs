@@ -23,6 +23,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "rootless",
     title: "A container without root",
     minutes: 14,
+    builds_on: &["overlay", "pivot-root", "no-new-privs"],
     steps: 4,
     needs: &[
         Need::OrdinaryUserNamespace,

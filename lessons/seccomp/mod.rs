@@ -24,6 +24,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "seccomp",
     title: "A filter for system calls",
     minutes: 12,
+    builds_on: &["process"],
     steps: 4,
     needs: &[Need::Kernel(5, 9), Need::Seccomp],
     run,

@@ -18,6 +18,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "ship",
     title: "Shipping an image",
     minutes: 10,
+    builds_on: &["commit"],
     steps: 4,
     needs: Need::OF_A_CONTAINER,
     run,

@@ -18,6 +18,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "storage-drivers",
     title: "Storage drivers",
     minutes: 10,
+    builds_on: &["copy-up"],
     steps: 4,
     needs: &[Need::Overlay],
     run,

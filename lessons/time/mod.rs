@@ -17,6 +17,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "time",
     title: "Time namespace",
     minutes: 6,
+    builds_on: &["process"],
     steps: 4,
     needs: &[Need::Namespace(Kind::Time)],
     run,

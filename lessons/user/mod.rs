@@ -23,6 +23,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "user",
     title: "User namespace",
     minutes: 8,
+    builds_on: &["uts"],
     steps: 3,
     needs: &[Need::Namespace(Kind::User), Need::Namespace(Kind::Uts)],
     run,

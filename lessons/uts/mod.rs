@@ -18,6 +18,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "uts",
     title: "UTS namespace",
     minutes: 6,
+    builds_on: &["process"],
     steps: 4,
     needs: &[Need::Namespace(Kind::Uts)],
     run,

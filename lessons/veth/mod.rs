@@ -23,6 +23,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "veth",
     title: "A cable into the container",
     minutes: 8,
+    builds_on: &["network"],
     steps: 4,
     needs: &[Need::Namespace(Kind::Net), Need::Link(LinkKind::Veth)],
     run,

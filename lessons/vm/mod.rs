@@ -28,6 +28,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "vm",
     title: "A virtual machine",
     minutes: 9,
+    builds_on: &["process"],
     steps: 6,
     needs: &[
         Need::Namespace(Kind::Mnt),

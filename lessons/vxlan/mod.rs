@@ -20,6 +20,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "vxlan",
     title: "One network over two hosts",
     minutes: 10,
+    builds_on: &["bridge"],
     steps: 3,
     needs: &[Need::Namespace(Kind::Net), Need::Link(LinkKind::Veth), Need::Link(LinkKind::Vxlan)],
     run,

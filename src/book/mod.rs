@@ -9,7 +9,8 @@
 //! | `{{#listing FILE:ANCHOR}}`, `… folded}}` | the source between `ANCHOR: name` and `ANCHOR_END: name` |
 //! | `{{#diagram pid}}` | `book/src/diagrams/pid.svg`, in the page, so that it takes the page's colours |
 //! | `{{#questions pid}}` | `book/src/questions/pid.toml`, answered and checked in the page |
-//! | `{{#minutes pid}}`, `{{#pages pid}}` | how long the lesson takes; what its explanations refer to |
+//! | `{{#minutes pid}}`, `{{#pages pid}}` | how long the lesson takes, and what it builds on; what its explanations refer to |
+//! | `{{#course}}` | every lesson by parts, with minutes and what it builds on |
 //!
 //! A transcript is that of root. Where a step looks different under another cgroup layout, its figure has all of
 //! them: `v2` is shown, `theme/layouts.js` makes a switch to the others, and without scripts they can be unfolded.
@@ -18,6 +19,7 @@
 //! a book that builds is whole.
 
 mod build;
+mod course;
 mod diagram;
 mod listing;
 mod preprocessor;

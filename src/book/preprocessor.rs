@@ -7,7 +7,7 @@ use mdbook_preprocessor::book::{Book, BookItem};
 use mdbook_preprocessor::{Preprocessor, PreprocessorContext};
 
 use super::transcript::Transcript;
-use super::{diagram, listing, questions};
+use super::{course, diagram, listing, questions};
 
 const OPEN: &str = "{{#";
 const CLOSE: &str = "}}";
@@ -105,6 +105,7 @@ fn followed(shelf: &Shelf, line: &str) -> Result<Option<String>> {
         ["transcript", lesson, step, "excerpt"] => {
             Transcript::of(shelf, lesson)?.excerpt_html(number(step)?)?
         }
+        ["course"] => course::html(),
         ["minutes", lesson] => Transcript::of(shelf, lesson)?.minutes_html()?,
         ["pages", lesson] => Transcript::of(shelf, lesson)?.pages_markdown()?,
         ["listing", place] => listing::markdown(shelf, place, false)?,
@@ -113,7 +114,7 @@ fn followed(shelf: &Shelf, line: &str) -> Result<Option<String>> {
         ["questions", lesson] => questions::html(shelf, lesson)?,
         [] => bail!("a directive stands on a line of its own"),
         _ => bail!(
-            "there is no such directive: the book knows transcript, minutes, pages, listing, diagram, questions"
+            "there is no such directive: the book knows course, transcript, minutes, pages, listing, diagram, questions"
         ),
     }))
 }

@@ -3,9 +3,11 @@
 
 use anyhow::{Context, Result, ensure};
 
+use super::course;
 use super::preprocessor::Shelf;
 use super::record::{Record, records};
 use crate::event::{Body, Event, Source};
+use crate::lessons;
 use crate::present::{Line, html};
 
 pub(super) struct Transcript {
@@ -91,9 +93,11 @@ impl Transcript {
                 _ => None,
             })
             .with_context(|| format!("the record of {lesson} does not begin with the lesson"))?;
+        let base = lessons::find(lesson).map_or(&[][..], |lesson| lesson.builds_on);
         Ok(format!(
             "<p class=\"gb-minutes\"><strong>{minutes} minutes</strong> with the tool beside you: \
-             <code>glassbox learn {lesson}</code></p>\n"
+             <code>glassbox learn {lesson}</code>{}</p>\n",
+            course::builds_on("<br>builds on: ", base)
         ))
     }
 

@@ -9,6 +9,7 @@ use colored::Colorize;
 use serde::Serialize;
 
 use super::Outcome;
+use super::list::{duration, heading, widest, with_foundation};
 use super::problem::{Problem, sentence};
 use super::scope::Scope;
 use crate::kernel::cgroup::Controller;
@@ -58,6 +59,8 @@ struct NeedReport {
 #[derive(Serialize)]
 struct LessonReport {
     lesson: &'static str,
+    minutes: u32,
+    builds_on: &'static [&'static str],
     #[serde(flatten)]
     verdict: Verdict,
     /// Whether its lab can be worked on, in the shell that doctor was started in.
@@ -113,6 +116,8 @@ fn examine(scope: &Scope) -> Report {
     };
     let report = |(lesson, verdict): (&Lesson, _)| LessonReport {
         lesson: lesson.id,
+        minutes: lesson.minutes,
+        builds_on: lesson.builds_on,
         verdict,
         lab: machine.ready(lesson.lab.needs).into(),
     };
@@ -153,18 +158,29 @@ fn tell(report: &Report) -> io::Result<()> {
         writeln!(out, "  {} {}", "✘".red(), sentence(&refusal.why, 4))?;
         writeln!(out, "      {} {}", "hint:".yellow(), refusal.hint)?;
     }
-    writeln!(out, "\nLessons")?;
-    for lesson in &report.lessons {
-        let LessonReport { lesson, verdict, lab } = lesson;
+    writeln!(out, "\nLessons, {} in all", duration(lessons::minutes()))?;
+    let width = widest(|lesson| lesson.id);
+    let below = " ".repeat(width + 11);
+    for report in &report.lessons {
+        if let Some(part) = lessons::PARTS
+            .iter()
+            .find(|part| part.lessons.first().is_some_and(|first| first.id == report.lesson))
+        {
+            writeln!(out, "{}", heading(part))?;
+        }
+        let LessonReport { lesson: id, minutes, verdict, lab, .. } = report;
         let (and, refusal) = match (verdict, lab) {
             (Verdict::Cannot(refusal), _) => ("", Some(refusal)),
             (_, Verdict::Cannot(refusal)) => ("; its lab not from this shell", Some(refusal)),
             _ => ("", None),
         };
-        writeln!(out, "  {lesson:<12} {verdict}{and}")?;
+        let line = format!("  {id:<width$} {minutes:>2} min  {verdict}{and}");
+        let line =
+            lessons::find(id).map(|lesson| with_foundation(&line, lesson, below.len())).unwrap_or(line);
+        writeln!(out, "{line}")?;
         if let Some(Refusal { why, hint }) = refusal {
-            writeln!(out, "               {}", sentence(why, 15))?;
-            writeln!(out, "               {} {hint}", "hint:".yellow())?;
+            writeln!(out, "{below}{}", sentence(why, below.len()))?;
+            writeln!(out, "{below}{} {hint}", "hint:".yellow())?;
         }
     }
     Ok(())

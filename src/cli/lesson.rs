@@ -109,7 +109,8 @@ pub(super) fn learn(
         let mut bookmark = Bookmark { terminal, lesson, progress, state, unkept: None };
         writeln!(io::stdout())?;
         match from_step {
-            1 => {}
+            1 if lesson.builds_on.is_empty() => {}
+            1 => writeln!(io::stdout(), " {}\n", lesson.foundation())?,
             2 => writeln!(io::stdout(), " step 1 is done again first, without being shown\n")?,
             _ => {
                 let last = from_step - 1;

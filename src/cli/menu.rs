@@ -24,7 +24,8 @@ struct Entry {
 
 pub(super) fn run(scope: &Scope) -> Outcome {
     if !keys::has_terminal() {
-        return list::run();
+        list::tell(&progress(&state_directory()?)?)?;
+        return Ok(ExitCode::SUCCESS);
     }
     scope.enter(lessons::all());
     guard()?;
@@ -75,7 +76,8 @@ fn greet(entries: &[Entry]) -> io::Result<()> {
     let rest = if runs < all { &*others } else { "" };
     let what = "Each lesson does one thing that containers are made of, for real, and shows you the kernel.";
     writeln!(out, "{}", "glassbox: a container with glass walls".bold())?;
-    for text in [what, &format!("{runs} of {all} lessons run here{rest}.")] {
+    let whole = list::duration(lessons::minutes());
+    for text in [what, &format!("{runs} of {all} lessons, {whole} in all, run here{rest}.")] {
         for line in textwrap::wrap(text, Terminal::width()) {
             writeln!(out, "{line}")?;
         }
@@ -92,7 +94,8 @@ impl Entry {
             (_, Err(_)) => (list::CANNOT, " (cannot run here)"),
         };
         let line = list::line(self.lesson, mark);
-        let forms = [format!("{line}{cannot}   {}", self.part), format!("{line}{cannot}")];
+        let part = format!("{line}{cannot}   {}", self.part);
+        let forms = [format!("{part}   {}", self.lesson.foundation()), part, format!("{line}{cannot}")];
         let fits = |form: &&String| form.chars().count() <= room;
         let form = forms.iter().find(fits).unwrap_or(&line);
         form.chars().take(room).collect::<String>().trim_end().to_string()

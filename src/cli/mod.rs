@@ -62,8 +62,8 @@ enum Command {
     #[command(after_help = learn::EXAMPLES)]
     Learn(learn::Args),
     /// List the lessons
-    #[command(after_help = "Example:\n  glassbox list")]
-    List,
+    #[command(after_help = "Examples:\n  glassbox list\n  glassbox list --format json")]
+    List(list::Args),
     /// Say what this machine can do, lesson by lesson
     #[command(after_help = "Examples:\n  glassbox doctor\n  glassbox doctor --format json")]
     Doctor(doctor::Args),
@@ -177,7 +177,7 @@ pub fn main() -> ExitCode {
     let outcome = match command {
         None => menu::run(&scope),
         Some(Command::Learn(args)) => learn::run(&args, &scope),
-        Some(Command::List) => list::run(),
+        Some(Command::List(args)) => list::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args, &scope),
         Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Lab(args)) => lab::run(&args),

@@ -1,6 +1,6 @@
 //! What belongs to a lesson: its places in the repository, and what every lesson does for its learner.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use glassbox::stage::Lesson;
 use serde_json::Value;
@@ -37,6 +37,30 @@ fn every_lesson_is_whole() {
         let excess = lesson.lab.needs.iter().filter(|need| !lesson.needs.contains(need));
         none(excess.map(|need| format!("{id}: {need}")), "a lab needs more than its lesson");
         check_transcript(lesson);
+    }
+}
+
+/// Whoever goes through the course from its beginning has seen what a lesson takes for granted. As each prerequisite
+/// comes earlier, there is no circle; and what it implies is not said once more.
+#[test]
+fn a_lesson_builds_on_earlier_ones() {
+    let mut all: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for Lesson { id, builds_on, .. } in glassbox::lessons::all() {
+        assert_eq!(
+            builds_on.is_empty(),
+            all.is_empty(),
+            "{id}: the first lesson builds on nothing, and only it"
+        );
+        let mut below = BTreeSet::new();
+        for base in *builds_on {
+            let further = all.get(base).unwrap_or_else(|| panic!("{id} builds on {base}: no earlier lesson"));
+            below.extend(further);
+        }
+        let twice = builds_on.iter().filter(|base| below.contains(*base));
+        none(twice.map(|base| format!("{id}: {base}")), "builds on it by way of another one");
+        assert_eq!(BTreeSet::from_iter(*builds_on).len(), builds_on.len(), "{id} names one twice");
+        below.extend(builds_on.iter());
+        all.insert(id, below);
     }
 }
 

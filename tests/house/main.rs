@@ -33,7 +33,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     ("progress", &["state"]),
     ("present", &["event", "stage"]),
-    ("book", &["event", "present"]),
+    ("book", &["event", "lessons", "present"]),
     (
         "cli",
         &[

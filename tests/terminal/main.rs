@@ -4,6 +4,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod course;
 mod lesson;
 mod menu;
 mod plain;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         return common::run(vec![]);
     }
     let parts = [
+        course::trials(),
         lesson::trials(),
         menu::trials(),
         plain::trials(),
