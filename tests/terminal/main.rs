@@ -9,6 +9,7 @@ mod lesson;
 mod menu;
 mod plain;
 mod progress;
+mod recording;
 mod screen;
 mod signals;
 mod try_it;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         menu::trials(),
         plain::trials(),
         progress::trials(),
+        recording::trials(),
         signals::trials(),
         try_it::trials(),
         walk::trials(),

@@ -118,6 +118,15 @@ impl Screen {
         self.seen().parser.screen().contents()
     }
 
+    /// What a person sees now, cell by cell.
+    pub(crate) fn cells<T>(&self, look: impl Fn(&vt100::Cell) -> T) -> Vec<Vec<T>> {
+        let seen = self.seen();
+        let screen = seen.parser.screen();
+        let (rows, columns) = screen.size();
+        let row = |row| (0..columns).filter_map(|column| screen.cell(row, column)).map(&look).collect();
+        (0..rows).map(row).collect()
+    }
+
     /// Whether the cursor can be seen.
     pub(crate) fn has_cursor(&self) -> bool {
         !self.seen().parser.screen().hide_cursor()
