@@ -41,7 +41,9 @@ mod pids;
 mod pivot_root;
 mod process;
 mod report;
+mod report_formats;
 mod rootless;
+mod schema;
 mod seccomp;
 mod ship;
 mod storage_drivers;
@@ -51,6 +53,7 @@ mod uts;
 mod veth;
 mod vm;
 mod vxlan;
+mod xml;
 
 use std::process::ExitCode;
 
@@ -169,6 +172,7 @@ fn main() -> ExitCode {
     }
     trials.extend(life::of_the_commands());
     trials.extend(report::trials());
+    trials.extend(report_formats::trials());
     common::run_while_others_wait(trials)
 }
 

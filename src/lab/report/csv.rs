@@ -33,8 +33,11 @@ fn line(fields: &[String]) -> String {
     format!("{}\r\n", fields.join(","))
 }
 
-/// In quotation marks where it has to be. A spreadsheet takes some signs in front for a formula: text stays text.
+/// In quotation marks where it has to be. A spreadsheet takes some signs in front for a formula: text stays text. Other
+/// control characters than the ends of lines have no place in the format.
 fn quoted(field: &str) -> String {
+    let unwritable = |sign: char| (sign.is_control() && sign != '\r' && sign != '\n') || sign == '\u{fffe}';
+    let field = &*field.replace(unwritable, "\u{fffd}");
     let field = if field.starts_with(['=', '+', '-', '@']) { format!("'{field}") } else { field.into() };
     if field.contains([',', '"', '\r', '\n']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
 }

@@ -98,7 +98,9 @@ fn escaped(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
-            '\n' | '\t' => escaped.push(' '),
+            // As they are, an attribute would have spaces in their place.
+            '\n' | '\r' | '\t' => escaped += &format!("&#{};", u32::from(sign)),
+            '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
             sign if sign.is_control() => escaped.push('\u{fffd}'),
             sign => escaped.push(sign),
         }
@@ -112,6 +114,6 @@ mod tests {
 
     #[test]
     fn text_stays_inside_of_its_mark() {
-        assert_eq!(escaped("a < b & \"c\"\n\u{1b}"), "a &lt; b &amp; &quot;c&quot; \u{fffd}");
+        assert_eq!(escaped("a < b & \"c\"\n\u{1b}"), "a &lt; b &amp; &quot;c&quot;&#10;\u{fffd}");
     }
 }
