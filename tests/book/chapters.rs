@@ -84,3 +84,16 @@ fn every_text_for_the_page_has_a_place_in_it() {
         }
     }
 }
+
+/// What docker leaves out, one by one and none besides.
+#[test]
+fn every_dropped_capability_is_explained() {
+    use glassbox::kernel::capability::{DOCKER_DEFAULT, Set};
+    let chapter = chapter("capabilities");
+    let rows = chapter.lines().skip_while(|line| !line.starts_with("| without |")).skip(2);
+    let rows = rows.map_while(|line| line.strip_prefix("| `")?.split_once('`'));
+    let told: Vec<&str> = rows.map(|(name, _)| name).collect();
+    let dropped: Vec<&str> =
+        Set::all().difference(DOCKER_DEFAULT).iter_names().map(|(name, _)| name).collect();
+    assert_eq!(told, dropped);
+}

@@ -187,18 +187,9 @@ fn said(svg: &str) -> String {
         let text = line.split_once('>').map_or("", |(_, text)| text.trim_end_matches("</text>"));
         words.extend(if line.starts_with("<g") { Some("\n".into()) } else { None });
         words.extend(text.split_whitespace().filter(|word| *word != "·").map(|word| {
-            let mut number = String::new();
-            let mut out = String::new();
-            for sign in word.chars().chain([' ']) {
-                if sign.is_ascii_digit() {
-                    number.push(sign);
-                    continue;
-                }
-                out += if number.len() > 2 { "N" } else { &number };
-                number.clear();
-                out.push(sign);
-            }
-            out.trim_end().to_string()
+            let digit = |sign: char| sign.is_ascii_digit();
+            // How many there are is as different from machine to machine as how they are called.
+            word.split(digit).filter(|piece| !piece.is_empty()).collect::<Vec<_>>().join("N")
         }));
     }
     words.join(" ")
