@@ -8,7 +8,7 @@ use crate::kernel::cgroup::{CPU_THROTTLED, Controller, MEMORY_MAX};
 use crate::kernel::namespace::Kind;
 use crate::kernel::process::{Ended, Sig, kill};
 use crate::machine::Need;
-use crate::probe::cgroup::{control, cpu_account, oom_kills};
+use crate::probe::cgroup::{control, oom_kills};
 use crate::probe::process::{lives, status};
 use crate::probe::{Reading, file};
 use crate::stage::{Lesson, Result, Stage};
@@ -167,7 +167,7 @@ fn one_cpu(stage: &mut Stage, machine: &Machine) -> Result<(Running, Slow)> {
         "The kernel is fair to processes, and knows nothing of services. batch has eight, web has one: a ninth of the CPU is
          left for it. Nobody has broken a rule.",
     )?;
-    machine.little()?;
+    stage.backstage(|| machine.little())?;
     stage.why(
         "A second CPU helps until batch starts sixteen. `nice` helps if batch is polite enough to be nice. What is missing
          is a border around all that belongs to one service, however many processes that is.",
@@ -178,7 +178,7 @@ fn one_cpu(stage: &mut Stage, machine: &Machine) -> Result<(Running, Slow)> {
         "web, batch, and eight more",
     );
     stage.pause("nine processes share a CPU, and web is one of them")?;
-    machine.plenty()?;
+    stage.backstage(|| machine.plenty())?;
     machine.clear(stage, Some(web.pid))?;
     stage.backstage(|| batch.child.wait())?;
     Ok((web, Slow { work, alone, beside }))
@@ -285,8 +285,7 @@ fn a_container_each(stage: &mut Stage, machine: &Machine, slow: Slow) -> Result<
         [("alone", alone.millis()), ("beside batch", beside.millis()), ("in containers", inside.millis())];
     stage.chart("how long an answer takes", "ms", "the median of 9 round trips", &bars);
     let group = group_of(batch.pid, Controller::Cpu)?;
-    let throttled = cpu_account(&group)?.throttled;
-    let throttled = Reading { text: throttled.to_string(), ..control(&group, CPU_THROTTLED)? };
+    let throttled = control(&group, CPU_THROTTLED)?;
     let throttled = Reading { source: "the group of batch, nr_throttled".into(), ..throttled }.varying();
     stage.check("batch was stopped at its quota").expect_at_least(1).saw(&throttled)?;
     stage

@@ -49,6 +49,8 @@ pub(super) fn files() -> Result<()> {
     fs::mkdir("machine")?;
     tiny::build(Path::new("machine"))?;
     ["machine/lib", "machine/srv"].iter().filter(|dir| !Path::new(dir).exists()).try_for_each(fs::mkdir)?;
+    // A shell gives it to those in the background to read from.
+    fs::create("machine/dev/null", "")?;
     for (name, program, library) in [("web", WEB, FIRST), ("batch", BATCH, SECOND)] {
         fs::create(format!("machine/srv/{name}"), program)?;
         fs::mkdir(name)?;
