@@ -9,7 +9,7 @@ leak() {
     while :; do
         eval "leak$n=\$block"
         n=$((n + 1)) i=0
-        while [ $i -lt 50 ]; do i=$((i + 1)); done
+        while [ $i -lt 20 ]; do i=$((i + 1)); done
     done
 }
 for worker in 1 2 3 4 5 6 7 8; do $1 & done

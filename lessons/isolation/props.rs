@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::image::tiny;
 use crate::kernel::cgroup::{Controller, Group, MEMORY_MAX, MEMORY_PROCS};
-use crate::kernel::process::{Clone3, Ended, Sig, kill, sched_setaffinity};
+use crate::kernel::process::{Clone3, Ended, Sig, getpid, kill, sched_setaffinity};
 use crate::kernel::{Pid, fs};
 use crate::probe::cgroup::{control, cpu_quota, named};
 use crate::probe::cpu::allowed;
@@ -84,8 +84,6 @@ impl Machine {
         let machine = Self { group, cpu };
         stage.backstage(|| -> Result<()> {
             machine.group.limit_memory(MEMORY)?;
-            // What it may use it shall get at once, however busy the real machine is.
-            machine.group.weigh_cpu(1000)?;
             machine.plenty()
         })?;
         Ok(machine)
@@ -106,7 +104,7 @@ impl Machine {
         let pipes = Program::pipes()?;
         let child = stage.child_in(&self.group, name, Clone3::new(), |inside| {
             // Without limits that hold, what follows would be aimed at the machine of the learner.
-            let own = crate::kernel::process::getpid()?.as_raw() as u64;
+            let own = inside.backstage(getpid)?.as_raw() as u64;
             let limited = control(&self.group, MEMORY_MAX)?.text == MEMORY.to_string();
             let there = control(&self.group, MEMORY_PROCS)?.numbers().contains(&own);
             if !limited || !there || cpu_quota(&self.group)?.text.starts_with("max") {
