@@ -88,7 +88,7 @@ fn one_path_one_file(stage: &mut Stage) -> Result<Machine> {
     stage.output("cat /lib/greet.sh", &after.text);
     stage
         .check("the path is the same, the file is another")
-        .expect_other_than(&first_line(&before))
+        .expect_other_than(first_line(&before))
         .saw(&first_line(&after))?;
     let answer = web.ask("Ada", 1)?;
     stage.check("web answers as before").expect("hello, Ada").saw((&answer, "its output"))?;
