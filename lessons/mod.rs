@@ -27,6 +27,7 @@ mod host_network;
 mod init_layer;
 mod io;
 mod ipc;
+mod isolation;
 mod join;
 mod layers;
 mod macvlan;
@@ -132,7 +133,7 @@ pub const PARTS: &[Part] = &[
         title: "Security",
         lessons: &[&capabilities::LESSON, &seccomp::LESSON, &no_new_privs::LESSON, &rootless::LESSON],
     },
-    Part { title: "The container", lessons: &[&container::LESSON, &exec::LESSON] },
+    Part { title: "The container", lessons: &[&container::LESSON, &exec::LESSON, &isolation::LESSON] },
 ];
 
 /// Every lesson, in order.

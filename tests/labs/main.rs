@@ -25,6 +25,7 @@ mod host_network;
 mod init_layer;
 mod io;
 mod ipc;
+mod isolation;
 mod join;
 mod layers;
 mod life;
@@ -136,6 +137,7 @@ const ATTEMPTS: &[Attempts] = &[
     rootless::ATTEMPTS,
     container::ATTEMPTS,
     exec::ATTEMPTS,
+    isolation::ATTEMPTS,
 ];
 
 fn main() -> ExitCode {
