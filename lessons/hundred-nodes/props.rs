@@ -11,6 +11,7 @@ use crate::kernel::namespace::{Kind, unshare};
 use crate::kernel::net::Ipv4Addr;
 use crate::kernel::process::{Clone3, getpid};
 use crate::machine::Refusal;
+use crate::probe::files::listing;
 use crate::probe::layers::disk_use;
 use crate::probe::net::all_links;
 use crate::probe::process::{comm, listed, lives};
@@ -170,6 +171,14 @@ pub(super) fn ports() -> Result<usize> {
 pub(super) fn bytes(dir: &str) -> Result<Reading> {
     let text = disk_use(format!("{STATE}/{dir}"))?.to_string();
     Ok(Reading::new(dir, format!("{dir} and below, st_blocks"), text).varying())
+}
+
+/// What the layers of all images take, in bytes. Beside each is a file that says whose it is.
+pub(super) fn layers() -> Result<u64> {
+    let dir = format!("{STATE}/images/layers");
+    let names = listing(&dir)?.text;
+    let layers = names.split("  ").filter(|name| !name.ends_with(".json"));
+    layers.map(|name| Ok(disk_use(format!("{dir}/{name}"))?)).sum()
 }
 
 /// KiB of memory that programs could still have.

@@ -22,6 +22,7 @@ mod dev_proc_sys;
 mod exec;
 mod freezer;
 mod host_network;
+mod hundred_nodes;
 mod init_layer;
 mod io;
 mod ipc;
@@ -133,6 +134,7 @@ const ATTEMPTS: &[Attempts] = &[
     rootless::ATTEMPTS,
     container::ATTEMPTS,
     exec::ATTEMPTS,
+    hundred_nodes::ATTEMPTS,
 ];
 
 fn main() -> ExitCode {
