@@ -74,7 +74,8 @@ fn action(event: &Value) -> Option<Action> {
     }
     let request = args.get(1).and_then(|request| netlink::narrated(request));
     let args = match name.as_str() {
-        "sendto" if request.is_some() => request.unwrap_or_default(),
+        // How many there are, of several, stands behind them.
+        "sendto" if request.is_some() => [request.unwrap_or_default(), args[2..].to_vec()].concat(),
         "sendto" if !to_filter.is_empty() => to_filter,
         "socket" => plain[..2].to_vec(),
         "clone3" => vec![set(args[0].trim_start_matches("flags="))],
