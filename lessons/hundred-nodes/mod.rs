@@ -190,7 +190,7 @@ fn all_of_them(stage: &mut Stage, network: &mut Network, count: usize) -> Result
          has a containerd-shim for each container, which takes some megabytes of memory, and can be exchanged one by one.",
     )?;
     stage.why(
-        "While one container becomes its program, the next one is made; the cable costs a millisecond at most, and is made
+        "While one container becomes its program, the next one is made; the cable costs about a millisecond, and is made
          with its port, its name and its other end's place in a single request.",
         &[man("rtnetlink", 7), man("veth", 4)],
     );
