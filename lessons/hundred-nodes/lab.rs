@@ -6,7 +6,6 @@ use crate::error::Result;
 use crate::kernel::link::{
     End, Kind as LinkKind, Mac, add_address, add_bridge, add_veth_port, remove_address, set_up,
 };
-use crate::kernel::mount::bind;
 use crate::kernel::namespace::{Kind as Namespace, unshare};
 use crate::kernel::net::{Ipv4Addr, SocketAddrV4, connect, stream_socket, wait_at_most};
 use crate::kernel::process::{Clone3, set_name};
@@ -65,7 +64,6 @@ fn begin(setting: &mut Setting) -> Result<()> {
     setting.hold(move |_| {
         unshare(&[Namespace::Net])?;
         fs::create("hosts", &hosts)?;
-        bind("hosts", "/etc/hosts")?;
         add_bridge("br0", mac(network, 0))?;
         set_up("br0")?;
         add_address("br0", address(network, 0), 24)?;
@@ -90,7 +88,7 @@ fn begin(setting: &mut Setting) -> Result<()> {
 fn task(record: &Record) -> String {
     format!(
         "On a host, which is a network namespace, there is a bridge with twelve nodes, each a process in a network of
-its own: {stem}-1 to {stem}-{NODES}, so they are called in `ps`, too. The host's file /etc/hosts says which
+its own: {stem}-1 to {stem}-{NODES}, so they are called in `ps`, too. The host's file /tmp/hosts says which
 address each of them has to have. This brings you onto the host, as root of its network:
 
   {host}
@@ -126,7 +124,7 @@ fn check(record: &Record, exam: &mut Exam) -> Result<()> {
 
 /// The file says what is right; to change it is no repair.
 fn check_names(record: &Record, exam: &mut Exam) {
-    let source = format!("/proc/{}/root/etc/hosts", record.holder_pid());
+    let source = format!("/proc/{}/root/tmp/hosts", record.holder_pid());
     let seen = probe::file(&source).map_or_else(|_| String::new(), |reading| reading.text);
     let says = |number: &u64| {
         let wanted = [of(record, *number).to_string(), name(record, *number)];
@@ -167,7 +165,7 @@ fn check_node(record: &Record, exam: &mut Exam, number: u64) -> Result<()> {
         _ => "it has an address that is not its own".into(),
     };
     exam.claim(claim, mine == [own.as_str()], all.text.clone(), &all.source).mistake(mistake).hints([
-        "which address has each node? compare it with its line in /etc/hosts".to_string(),
+        "which address has each node? compare it with its line in /tmp/hosts".to_string(),
         "for each node: nsenter -t $(pgrep -x NAME) -n ip -brief address show eth0".into(),
         format!(
             "nsenter -t $(pgrep -x {name}) -n sh -c 'ip address flush dev eth0; ip address add {own}/24 dev eth0'"

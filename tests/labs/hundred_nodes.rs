@@ -7,13 +7,13 @@ pub(crate) const ATTEMPTS: Attempts = Attempts {
     tools: &["grep", "nsenter", "ip", "pgrep", "awk", "sed"],
     prelude: "
         host() { $host -euc \"$1\"; }
-        of() { host \"grep -w '$stem-$1' /etc/hosts\" | awk '{ print $1 }'; }
+        of() { host \"grep -w '$stem-$1' /tmp/hosts\" | awk '{ print $1 }'; }
         in_node() { host \"nsenter -t $(pgrep -x $stem-$1) -n sh -euc '$2'\"; }
         for number in 1 2 3 4 5 6 7 8 9 10 11 12; do
             in_node $number 'ip -o address show eth0' | grep -qwF \"$(of $number)\" || broken=$number
         done
         taken=$(in_node $broken 'ip -o -4 address show eth0' | awk '{ sub(\"/.*\", \"\", $4); print $4 }')
-        right=$(host \"grep -w '$taken' /etc/hosts\" | sed 's/.*-//')
+        right=$(host \"grep -w '$taken' /tmp/hosts\" | sed 's/.*-//')
         own=$(of $broken)",
     wrong: &[
         Wrong {
@@ -42,7 +42,7 @@ pub(crate) const ATTEMPTS: Attempts = Attempts {
         },
         Wrong {
             what: "the names were changed",
-            script: "host \"sed 's/^$own /$taken /' /etc/hosts > /tmp/new; cat /tmp/new > /etc/hosts\"",
+            script: "host \"sed 's/^$own /$taken /' /tmp/hosts > /tmp/new; cat /tmp/new > /tmp/hosts\"",
             claim: "the names have their addresses",
             says: "the hosts file was changed: it said what was right",
         },
