@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::ops::RangeInclusive;
+
 use crate::stage::Lesson;
 
 mod bridge;
@@ -23,6 +25,8 @@ mod exec;
 mod freezer;
 #[path = "host-network/mod.rs"]
 mod host_network;
+#[path = "hundred-nodes/mod.rs"]
+mod hundred_nodes;
 #[path = "init-layer/mod.rs"]
 mod init_layer;
 mod io;
@@ -133,7 +137,10 @@ pub const PARTS: &[Part] = &[
         title: "Security",
         lessons: &[&capabilities::LESSON, &seccomp::LESSON, &no_new_privs::LESSON, &rootless::LESSON],
     },
-    Part { title: "The container", lessons: &[&container::LESSON, &exec::LESSON, &isolation::LESSON] },
+    Part {
+        title: "The container",
+        lessons: &[&container::LESSON, &exec::LESSON, &isolation::LESSON, &hundred_nodes::LESSON],
+    },
 ];
 
 /// Every lesson, in order.
@@ -149,4 +156,9 @@ pub fn minutes() -> u32 {
 /// The lesson of this name.
 pub fn find(id: &str) -> Option<&'static Lesson> {
     all().find(|lesson| lesson.id == id)
+}
+
+/// How many nodes a lesson can have, if the learner can choose that.
+pub fn nodes(lesson: &Lesson) -> Option<RangeInclusive<usize>> {
+    (lesson.id == hundred_nodes::LESSON.id).then_some(hundred_nodes::NODES)
 }

@@ -71,6 +71,13 @@ fn wrong_step() {
         let what = format!("pid has steps 1 to {last}, not {step}");
         assert_problem(&ran, USAGE, &what, &format!("--from {last}"));
     }
+    let ran = home.run(["learn", "pid", "--auto", "--nodes", "5"]);
+    assert_problem(&ran, USAGE, "the lesson pid has no nodes to be counted", "it is for hundred-nodes");
+    for nodes in ["1", "1001"] {
+        let ran = home.run(["learn", "hundred-nodes", "--auto", "--nodes", nodes]);
+        let what = format!("hundred-nodes has 2 to 1000 nodes, not {nodes}");
+        assert_problem(&ran, USAGE, &what, "a bridge of Linux has 1023 ports");
+    }
     assert!(!home.state().exists(), "nothing is written before the arguments are understood");
 }
 

@@ -21,6 +21,7 @@ pub(super) const LESSON: Lesson = Lesson {
     id: "isolation",
     title: "Two services on one machine",
     minutes: 12,
+    builds_on: &["container", "cpu"],
     steps: 5,
     needs: &[
         Need::Controller(Controller::Memory),

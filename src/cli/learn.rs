@@ -23,6 +23,7 @@ Examples:
   glassbox learn pid                        one lesson; asks if you left it in the middle
   glassbox learn pid --from 3               from its third step
   glassbox learn --all --auto               every lesson, no questions
+  glassbox learn hundred-nodes --nodes 1000 a thousand of them
   glassbox learn pid --auto --format jsonl  every event, for a program
 
 A later step may stand on what an earlier one has made. So whoever begins in the middle has the steps
@@ -49,6 +50,9 @@ pub(super) struct Args {
     /// Begin at this step; those before it are performed without being shown
     #[arg(long, value_name = "STEP")]
     from: Option<usize>,
+    /// How many containers there shall be, in a lesson that makes many [default: what suits the machine]
+    #[arg(long, value_name = "NUMBER", conflicts_with = "all")]
+    nodes: Option<usize>,
     /// Put names in place of what differs from run to run: pids, namespaces, times
     #[arg(long, requires = "auto")]
     stable: bool,
@@ -105,6 +109,9 @@ pub(super) fn run(args: &Args, scope: &Scope) -> Outcome {
             format!("for example --from {}", lesson.steps),
         ));
     }
+    if let Some(nodes) = args.nodes {
+        check_nodes(&chosen, nodes)?;
+    }
     scope.enter(chosen.iter().copied());
     let machine = Machine::examine();
     let asked_for_this_one = chosen.len() == 1 && !args.all;
@@ -115,7 +122,7 @@ pub(super) fn run(args: &Args, scope: &Scope) -> Outcome {
             Err(refusal) if asked_for_this_one => return Err(cannot(lesson, &refusal)),
             Err(refusal) => skip(lesson, &refusal, args.presenter().as_mut())?,
             Ok(mode) if interactive => match begin_at(args, lesson, &state)? {
-                Some(from) => learn(lesson, mode, &state, from)?,
+                Some(from) => learn(lesson, mode, &state, from, args.nodes)?,
                 None => break,
             },
             Ok(mode) => rehearse(lesson, mode, &state, args)?,
@@ -131,6 +138,25 @@ pub(super) fn run(args: &Args, scope: &Scope) -> Outcome {
     Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Whether each of these lessons has nodes, and can have so many.
+fn check_nodes(chosen: &[&Lesson], nodes: usize) -> Result<(), Problem> {
+    for lesson in chosen {
+        let Some(sizes) = lessons::nodes(lesson) else {
+            let with =
+                lessons::all().filter(|lesson| lessons::nodes(lesson).is_some()).map(|lesson| lesson.id);
+            let hint = format!("leave --nodes away; it is for {}", with.collect::<Vec<_>>().join(", "));
+            return Err(Problem::usage(format!("the lesson {} has no nodes to be counted", lesson.id), hint));
+        };
+        if !sizes.contains(&nodes) {
+            let (least, most) = (sizes.start(), sizes.end());
+            let why = format!("{} has {least} to {most} nodes, not {nodes}", lesson.id);
+            let hint = format!("a bridge of Linux has 1023 ports, and no more: --nodes {most}");
+            return Err(Problem::usage(why, hint));
+        }
+    }
+    Ok(())
+}
+
 /// Perform a lesson for nobody in particular.
 fn rehearse(lesson: &'static Lesson, mode: Mode, state: &Path, args: &Args) -> Result<Ended, Problem> {
     let options = Options {
@@ -138,6 +164,7 @@ fn rehearse(lesson: &'static Lesson, mode: Mode, state: &Path, args: &Args) -> R
         runs: &runs(state),
         from_step: args.from.unwrap_or(1),
         fault: args.fault.map(|at_pause| Fault { at_pause }),
+        nodes: args.nodes,
     };
     let mut nobody = Nobody::stopping_at(args.stop_at_pause);
     give(lesson, &options, args.presenter().as_mut(), &mut nobody)

@@ -99,12 +99,13 @@ pub(super) fn learn(
     mode: Mode,
     state: &Path,
     from: usize,
+    nodes: Option<usize>,
 ) -> Result<Ended, Problem> {
     let runs = runs(state);
     let mut from_step = from;
     let mut learner = Learner::default();
     loop {
-        let options = Options { mode, runs: &runs, from_step, fault: None };
+        let options = Options { mode, runs: &runs, from_step, fault: None, nodes };
         let (terminal, progress) = (Terminal::new(), progress(state)?);
         let mut bookmark = Bookmark { terminal, lesson, progress, state, unkept: None };
         writeln!(io::stdout())?;

@@ -56,7 +56,7 @@ pub(super) fn run(scope: &Scope) -> Outcome {
         latest = at;
         let told = match ready {
             Ok(mode) => match where_to_begin(lesson, progress.lesson(lesson.id).step)? {
-                Some(from) => learn(lesson, *mode, &state, from).map(drop),
+                Some(from) => learn(lesson, *mode, &state, from, None).map(drop),
                 None => continue,
             },
             Err(refusal) => Err(cannot(lesson, refusal)),

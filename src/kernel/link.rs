@@ -4,6 +4,7 @@
 //! <https://man7.org/linux/man-pages/man7/rtnetlink.7.html>
 
 mod list;
+mod neighbour;
 
 use std::net::Ipv4Addr;
 
@@ -21,12 +22,14 @@ use super::{Error, Pid, Result};
 
 pub use super::netlink::Mac;
 pub use list::{LearnedAddress, Link, learned, links, networks};
+pub use neighbour::add_neighbours;
 
 // The numbers of linux/rtnetlink.h and linux/if_link.h.
 const RTM_NEWLINK: (&str, u16) = ("RTM_NEWLINK", 16);
 const RTM_DELLINK: (&str, u16) = ("RTM_DELLINK", 17);
 const RTM_SETLINK: (&str, u16) = ("RTM_SETLINK", 19);
 const RTM_NEWADDR: (&str, u16) = ("RTM_NEWADDR", 20);
+const RTM_DELADDR: (&str, u16) = ("RTM_DELADDR", 21);
 const RTM_NEWROUTE: (&str, u16) = ("RTM_NEWROUTE", 24);
 const AF_INET: u8 = 2;
 const AF_BRIDGE: u8 = 7;
@@ -276,6 +279,16 @@ pub fn set_hairpin(port: &str) -> Result<()> {
 /// `RTM_NEWADDR`: an address, and how many bits of it all in the same network have in common.
 /// <https://man7.org/linux/man-pages/man7/rtnetlink.7.html>
 pub fn add_address(name: &str, address: Ipv4Addr, prefix: u8) -> Result<()> {
+    about_address(RTM_NEWADDR, name, address, prefix)?.create().send()
+}
+
+/// `RTM_DELADDR`: take an address away again.
+/// <https://man7.org/linux/man-pages/man7/rtnetlink.7.html>
+pub fn remove_address(name: &str, address: Ipv4Addr, prefix: u8) -> Result<()> {
+    about_address(RTM_DELADDR, name, address, prefix)?.send()
+}
+
+fn about_address(kind: (&'static str, u16), name: &str, address: Ipv4Addr, prefix: u8) -> Result<Request> {
     let mut header = vec![AF_INET, prefix, 0, RT_SCOPE_UNIVERSE];
     header.extend(index(name)?.to_ne_bytes());
     let told = format!("ifa_prefixlen={prefix}, ifa_index=if_nametoindex(\"{name}\")");
@@ -283,7 +296,7 @@ pub fn add_address(name: &str, address: Ipv4Addr, prefix: u8) -> Result<()> {
         Attribute::new("IFA_LOCAL", 2, Address(address)),
         Attribute::new("IFA_ADDRESS", 1, Address(address)),
     ];
-    Request { kind: RTM_NEWADDR, flags: 0, header, told, attributes }.create().send()
+    Ok(Request { kind, flags: 0, header, told, attributes })
 }
 
 /// `RTM_NEWROUTE`: send what is for nobody near to this neighbour.

@@ -1,5 +1,7 @@
 //! Network interfaces, and sockets of the internet protocols.
 
+mod many;
+
 pub use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
@@ -11,6 +13,8 @@ use nix::sys::time::TimeVal;
 
 use super::record::{call, flag_names, note, quoted};
 use super::{Errno, Result, fs, raw};
+
+pub use many::{let_wait, recvmmsg, sendmmsg};
 
 /// `ioctl(SIOCSIFFLAGS)`: bring the loopback interface of this network namespace up.
 /// <https://man7.org/linux/man-pages/man7/netdevice.7.html>

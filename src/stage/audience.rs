@@ -60,6 +60,8 @@ pub struct Options<'a> {
     pub from_step: usize,
     /// What shall go wrong.
     pub fault: Option<Fault>,
+    /// How many nodes there shall be, in a lesson that has nodes; what suits the machine without.
+    pub nodes: Option<usize>,
 }
 
 /// How it went.

@@ -37,6 +37,7 @@ pub fn perform(
         mode: options.mode,
         ledger: doing(writing(), ledger.again())?,
         disk: std::fs::File::open(options.runs).ok(),
+        nodes: options.nodes,
     };
     let Some(pid) = doing("making the lesson's process", raw::fork().map_err(io::Error::from))? else {
         drop(ours);

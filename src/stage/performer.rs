@@ -22,6 +22,8 @@ pub struct Scene {
     pub ledger: Ledger,
     /// A directory on a disk, open because the stage hides its path.
     pub disk: Option<File>,
+    /// How many nodes the learner wants, if he says so.
+    pub nodes: Option<usize>,
 }
 
 impl Scene {

@@ -1,6 +1,8 @@
 //! `cargo bench --bench scale [-- COUNT…]`: many containers of one image, started and removed with one command each.
 //!
-//! Beside them stand as many full copies of the root file system: what one would need without layers.
+//! Beside them stand as many full copies of the root file system: what one would need without layers. And as root the same
+//! number on a network, of a host that is a network namespace: what is more is the network part, a cable with its address,
+//! for which 1.5 ms are the goal.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench that cannot go on has nothing to show")]
 
@@ -12,6 +14,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use arena::{Arena, IMAGE, run};
+use glassbox::kernel::namespace::{Kind, unshare};
 
 fn main() -> ExitCode {
     let mut counts: Vec<usize> =
@@ -22,12 +25,34 @@ fn main() -> ExitCode {
     let arena = Arena::new();
     println!("{:<28} {:>9} {:>9} {:>11} {:>9}", "each", "start ms", "end ms", "memory KiB", "disk KiB");
     for count in counts {
-        show(&format!("{count} containers"), count, &containers(&arena, count));
+        let plain = containers(&arena, count, &[]);
+        show(&format!("{count} containers"), count, &plain);
+        if arena::is_root() && count <= PORTS {
+            let connected = on_a_network(|| containers(&arena, count, &["--net", "bench"]), &arena);
+            show(&format!("{count} on a network"), count, &connected);
+            let more = connected.start.as_secs_f64() - plain.start.as_secs_f64();
+            println!("{:<28} {:>9.2}", "  the network part", more * 1e3 / count as f64);
+        }
         // More would only take longer: each copy is like the other.
         let copies = count.min(100);
         show(&format!("{copies} full copies"), copies, &copied(&arena, copies));
     }
     ExitCode::SUCCESS
+}
+
+/// A bridge has no more.
+const PORTS: usize = 1023;
+
+/// Measure on a host that is made for it: the network namespace of a thread.
+fn on_a_network(measure: impl FnOnce() -> Taken + Send, arena: &Arena) -> Taken {
+    let in_namespace = || {
+        unshare(&[Kind::Net]).unwrap();
+        run(&mut arena.glassbox(&["network", "create", "--subnet", "10.9.0.0/20", "bench"]));
+        let taken = measure();
+        run(&mut arena.glassbox(&["network", "rm", "bench"]));
+        taken
+    };
+    std::thread::scope(|scope| scope.spawn(in_namespace).join().unwrap())
 }
 
 /// What many of a kind took.
@@ -48,14 +73,15 @@ fn show(name: &str, count: usize, taken: &Taken) {
     println!("{name:<28} {:>9.2} {:>9.2} {memory:>11} {disk:>9.0}", ms(taken.start), ms(taken.end));
 }
 
-fn containers(arena: &Arena, count: usize) -> Taken {
+fn containers(arena: &Arena, count: usize, flags: &[&str]) -> Taken {
     let state = arena.path("glassbox");
     // The first one makes what all share.
     run(&mut arena.glassbox(&["run", "--rm", IMAGE, "/bin/true"]));
     let (free, used) = (available(), kib(&state));
     let replicas = count.to_string();
     let started = Instant::now();
-    run(&mut arena.glassbox(&["run", "--detach", "--replicas", &replicas, IMAGE, "/bin/wait"]));
+    let several = [&["run", "--detach", "--replicas", &replicas], flags, &[IMAGE, "/bin/wait"]].concat();
+    run(&mut arena.glassbox(&several));
     let start = started.elapsed();
     let running = run(&mut arena.glassbox(&["ps", "--quiet"]));
     let ids: Vec<&str> = running.lines().collect();

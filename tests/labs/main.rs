@@ -22,6 +22,7 @@ mod dev_proc_sys;
 mod exec;
 mod freezer;
 mod host_network;
+mod hundred_nodes;
 mod init_layer;
 mod io;
 mod ipc;
@@ -138,6 +139,7 @@ const ATTEMPTS: &[Attempts] = &[
     container::ATTEMPTS,
     exec::ATTEMPTS,
     isolation::ATTEMPTS,
+    hundred_nodes::ATTEMPTS,
 ];
 
 fn main() -> ExitCode {

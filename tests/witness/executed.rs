@@ -14,7 +14,7 @@ pub(crate) const TRACED: &str = "trace=\
     ?clone,?clone3,?fork,?vfork,unshare,setns,sched_setaffinity,?execve,?execveat,\
     ?mount,?umount2,?pivot_root,?chroot,?open_tree,?move_mount,?fsopen,?fsconfig,?fsmount,?mount_setattr,\
     sethostname,setdomainname,capset,seccomp,prctl,ioctl,umask,\
-    ?setuid,?setgid,?setreuid,?setregid,?setresuid,?setresgid,?setgroups,?socket,?bind,?listen,?connect,?sendto,?recvfrom,?clock_settime,?clock_settime64,\
+    ?setuid,?setgid,?setreuid,?setregid,?setresuid,?setresgid,?setgroups,?socket,?bind,?listen,?connect,?sendto,?sendmmsg,?recvfrom,?clock_settime,?clock_settime64,\
     ?mkdir,?mkdirat,?rmdir,?unlink,?unlinkat,?rename,?renameat,?renameat2,?symlink,?symlinkat,?link,?linkat,\
     ?fsync,?close,?mknod,?mknodat,?chmod,?fchmod,?fchmodat,?chown,?fchown,?lchown,?fchownat,?truncate,?ftruncate,?setxattr,\
     ?open,?openat,?openat2,?creat,?write,?pwrite64,?writev,?pwritev,?copy_file_range,?sendfile,?splice,\
@@ -35,6 +35,7 @@ fn state_changing(call: &str, args: &[String]) -> bool {
         "sendto" if is_netlink(args) => netlink::executed(&args[1]).is_some(),
         "sendto" => args.iter().any(|arg| arg.contains("AF_INET") || !messages(arg).is_empty()),
         "recvfrom" => args.get(1).is_some_and(|answer| netlink::answer(answer).is_some()),
+        "sendmmsg" => args.get(1).is_some_and(|datagrams| datagrams.contains("AF_INET")),
         // The other requests of the C library ask whether a descriptor is a terminal.
         "ioctl" => args.get(1).is_some_and(|request| {
             request.starts_with("SIOCS") || request.starts_with("LOOP_") || request == "FICLONE"
@@ -179,6 +180,12 @@ impl Process {
                 } else {
                     self.push(call, messages, "0".into());
                 }
+            }
+            // Whom they are for is told of the first only.
+            "sendmmsg" => {
+                let fd = args[0].split('<').next().unwrap_or_default();
+                let first = args[1].split("msg_name=").nth(1).unwrap_or_default();
+                self.push(call, vec![fd.into(), address(first), args[2].clone()], outcome);
             }
             "setns" => {
                 let fd = args[0].split('<').next().unwrap_or_default();

@@ -9,7 +9,7 @@ use super::notation::{Action, argument, messages, number, set, split};
 use crate::common::text;
 
 /// Calls that are narrated although they change nothing: they only ask, or wait.
-const QUESTIONS: [&str; 10] = [
+const QUESTIONS: [&str; 11] = [
     "access",
     "getpid",
     "getppid",
@@ -19,6 +19,7 @@ const QUESTIONS: [&str; 10] = [
     "capget",
     "mmap",
     "recvfrom",
+    "recvmmsg",
     "setsockopt",
 ];
 
@@ -73,10 +74,16 @@ fn action(event: &Value) -> Option<Action> {
     }
     let request = args.get(1).and_then(|request| netlink::narrated(request));
     let args = match name.as_str() {
-        "sendto" if request.is_some() => request.unwrap_or_default(),
+        // How many there are, of several, stands behind them.
+        "sendto" if request.is_some() => [request.unwrap_or_default(), args[2..].to_vec()].concat(),
         "sendto" if !to_filter.is_empty() => to_filter,
         "socket" => plain[..2].to_vec(),
         "clone3" => vec![set(args[0].trim_start_matches("flags="))],
+        // `3, [{AF_INET, 10.9.0.3:7000}, …], 99`
+        "sendmmsg" => {
+            let first = args[1].trim_start_matches('[').split(", …").next().unwrap_or_default();
+            vec![args[0].clone(), argument(first), args[2].clone()]
+        }
         // `effective=permitted={A|B}, inheritable=0`
         "capset" => vec![set(args[0].trim_start_matches("effective=permitted={").trim_end_matches('}'))],
         "setxattr" => plain[..2].to_vec(),

@@ -6,26 +6,32 @@ use std::net::Ipv4Addr;
 use super::notation::{split, unescaped};
 
 /// The requests, with their numbers, and the length of the header that each has.
-const REQUESTS: [(&str, u32, usize); 6] = [
+const REQUESTS: [(&str, u32, usize); 8] = [
     ("RTM_NEWLINK", 16, 16),
     ("RTM_DELLINK", 17, 16),
     ("RTM_SETLINK", 19, 16),
     ("RTM_NEWADDR", 20, 8),
+    ("RTM_DELADDR", 21, 8),
     ("RTM_NEWROUTE", 24, 12),
     ("RTM_DELROUTE", 25, 12),
+    ("RTM_NEWNEIGH", NEW_NEIGHBOUR, 12),
 ];
+
+const NEW_NEIGHBOUR: u32 = 28;
 
 /// Attributes of interfaces that name another one: it is narrated by its name, and sent as a number.
 const OTHER_INTERFACES: [u16; 2] = [5, 10];
 
-/// `{RTM_NEWLINK, IFLA_IFNAME="eth0", IFLA_LINKINFO={…}}`: the kind of a request and its bytes.
+/// `{RTM_NEWLINK, IFLA_IFNAME="eth0", IFLA_LINKINFO={…}}`: the kind of a request and its bytes. Of several,
+/// `[{RTM_NEWNEIGH, …}, …]`, those of the first.
 pub(crate) fn narrated(text: &str) -> Option<Vec<String>> {
+    let text = text.strip_prefix('[').and_then(|text| text.strip_suffix(", …]")).unwrap_or(text);
     let parts = split(text.strip_prefix('{')?.strip_suffix('}')?);
     let (name, number, length) =
         REQUESTS.iter().find(|(name, ..)| parts.first().is_some_and(|kind| kind == name))?;
     let mut header = vec![0; *length];
     match *name {
-        "RTM_NEWADDR" => header[0] = 2,
+        "RTM_NEWADDR" | "RTM_DELADDR" | "RTM_NEWNEIGH" => header[0] = 2,
         "RTM_NEWROUTE" => header[..8].copy_from_slice(&[2, 0, 0, 0, 254, 3, 0, 1]),
         _ => {}
     }
@@ -38,7 +44,8 @@ pub(crate) fn narrated(text: &str) -> Option<Vec<String>> {
             }
             ("ifa_prefixlen", bits) => header[1] = bits.parse().ok()?,
             ("rtm_dst_len", bits) => header[1] = bits.parse().ok()?,
-            ("ifa_index", _) => {}
+            ("ndm_state", state) => header[8] = u8::from(state == "NUD_PERMANENT") << 7,
+            ("ifa_index" | "ndm_ifindex", _) => {}
             (name, value) => rest.extend(attribute(name, value)),
         }
     }
@@ -90,6 +97,8 @@ fn attribute(name: &str, value: &str) -> Vec<u8> {
         "IFLA_VXLAN_PORT" => (15, ports()),
         "IFA_ADDRESS" => (1, address()),
         "IFA_LOCAL" => (2, address()),
+        "NDA_DST" => (1, address()),
+        "NDA_LLADDR" => (2, value.split(':').map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect()),
         "RTA_DST" => (1, address()),
         "RTA_GATEWAY" => (5, address()),
         other => panic!("tests/witness/netlink.rs does not know {other}"),
@@ -101,13 +110,21 @@ fn attribute(name: &str, value: &str) -> Vec<u8> {
 }
 
 /// `[{nlmsg_len=52, nlmsg_type=0x10 /* NLMSG_??? */, …}, "\x00…"]`: the same as strace shows it. None for what is no
-/// request of these.
+/// request of these. Of several in one call it is the first, and how many they are.
 pub(crate) fn executed(text: &str) -> Option<Vec<String>> {
+    if let Some(several) = text.strip_prefix('[').filter(|text| text.starts_with('[')) {
+        let several = split(several.strip_suffix(']')?);
+        let first = executed(several.first()?)?;
+        return Some([first, vec![several.len().to_string()]].concat());
+    }
     let parts = split(text.strip_prefix('[')?.strip_suffix(']')?);
     let kind = parts.first()?.split("nlmsg_type=0x").nth(1)?.split(' ').next()?;
     let kind = u32::from_str_radix(kind, 16).ok()?;
     let (_, number, length) = REQUESTS.iter().find(|(_, number, _)| *number == kind)?;
     let mut content = unescaped(parts.get(1)?.strip_prefix('"')?.strip_suffix('"')?);
+    if *number == NEW_NEIGHBOUR {
+        content[4..8].fill(0);
+    }
     forget_interfaces(&mut content, *length);
     Some(told(*number, &content))
 }
