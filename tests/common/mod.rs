@@ -7,6 +7,8 @@
 #![allow(dead_code, reason = "every test program uses a part of this")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+pub(crate) mod host;
+pub(crate) mod killed;
 pub(crate) mod outcome;
 pub(crate) mod processes;
 mod watchdog;

@@ -6,8 +6,9 @@ use std::time::Duration;
 use glassbox::kernel::nftables::rules;
 use libtest_mimic::Trial;
 
+use crate::common::host::Host;
 use crate::common::trial;
-use crate::host::{Host, inside, on_a_host_of_containers};
+use crate::host::{inside, on_a_host_of_containers};
 use crate::join::{Outside, connect, kill_supervisor, listen};
 
 pub(crate) fn trials() -> Vec<Trial> {
