@@ -20,7 +20,7 @@ use super::record::call;
 use super::{Error, Pid, Result};
 
 pub use super::netlink::Mac;
-pub use list::{LearnedAddress, Link, learned, links, networks};
+pub use list::{LearnedAddress, Link, Reached, learned, links, networks};
 
 // The numbers of linux/rtnetlink.h and linux/if_link.h.
 const RTM_NEWLINK: (&str, u16) = ("RTM_NEWLINK", 16);

@@ -29,7 +29,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-fn shown(host: &Host, name: &str) -> Value {
+pub(crate) fn shown(host: &Host, name: &str) -> Value {
     let shown: Value = serde_json::from_str(&host.says(&["network", "inspect", name])).unwrap();
     shown[0].clone()
 }
@@ -67,7 +67,9 @@ fn life(host: &Host) {
         bridges[0].kind == "bridge" && bridges[0].up && bridges[0].name.ends_with(&id[..12]),
         "{bridges:?}"
     );
-    assert!(link::networks().unwrap().contains(&(Ipv4Addr::new(10, 9, 0, 0), 24)));
+    let (first, prefix) = (Ipv4Addr::new(10, 9, 0, 0), 24);
+    let networks = link::networks().unwrap();
+    assert!(networks.iter().any(|reached| (reached.address, reached.prefix) == (first, prefix)));
     let mut chains: Vec<String> = rules().unwrap().into_iter().map(|rule| rule.chain).collect();
     chains.sort();
     assert_eq!(chains, ["forward", "forward", "postrouting", "raw"]);
@@ -157,7 +159,7 @@ fn forwarding(host: &Host) {
 }
 
 /// Whatever is listed then can be removed, and nothing is left.
-fn at_every_step(host: &Host, command: &[&str], before: bool) {
+pub(crate) fn at_every_step(host: &Host, command: &[&str], before: bool) {
     if !has_tool("strace", "a command that is killed") {
         return;
     }

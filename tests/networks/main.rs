@@ -8,10 +8,16 @@ mod common;
 mod create;
 mod host;
 mod join;
+mod macvlan;
 mod publish;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    common::run([create::trials(), join::trials(), publish::trials()].into_iter().flatten().collect())
+    common::run(
+        [create::trials(), join::trials(), macvlan::trials(), publish::trials()]
+            .into_iter()
+            .flatten()
+            .collect(),
+    )
 }

@@ -6,8 +6,8 @@
 //! networks/NAME.hosts        their names: the file /etc/hosts of each of them
 //! networks/                  locked by whoever changes anything of any network
 //! ```
-//! What the kernel has of a network follows from its record: a bridge, whose name comes from the network's number, and a
-//! table of the packet filter of the same name. The record is written before they are made, and removed after they
+//! What the kernel has of a network follows from its record and its [driver](Driver). With most it is a bridge, whose name
+//! comes from the network's number, and a table of the packet filter of the same name. The record is written before they are made, and removed after they
 //! are. So whoever is killed in between leaves a network that is listed, can be used, and can be removed: each step is
 //! done again, and that it was done before is as good.
 //!
@@ -15,8 +15,11 @@
 //! One whose supervisor was killed is a member until the next command [settles](Records::all) it.
 
 mod bridge;
+mod driver;
+mod endpoint;
 mod forwarding;
 mod hosts;
+mod macvlan;
 pub mod member;
 mod port;
 mod subnet;
@@ -24,13 +27,16 @@ mod subnet;
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use driver::Driver;
+pub use endpoint::Endpoint;
 pub use hosts::resolvers;
-pub use member::{Endpoint, Member, Members};
+pub use member::{Member, Members};
 pub use port::Port;
 pub use subnet::Subnet;
 
@@ -42,35 +48,6 @@ use crate::state::write_atomically;
 
 /// The names of networks that are always there: none at all, and the host's.
 pub const PREDEFINED: [&str; 2] = ["host", "none"];
-
-/// How the containers of a network are connected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Driver {
-    /// By a switch of the host's, which is also their way out.
-    Bridge,
-}
-
-impl Driver {
-    /// Docker's word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Driver::Bridge => "bridge",
-        }
-    }
-
-    /// By that word.
-    pub fn named(word: &str) -> Result<Self> {
-        match word {
-            "bridge" => Ok(Driver::Bridge),
-            "none" | "null" | "host" => {
-                let why = format!("only one instance of {word:?} network is allowed");
-                Err(Error::usage(why, format!("it is there already: glassbox run --net {word} IMAGE")))
-            }
-            _ => Err(Error::usage(format!("there is no network driver {word:?}"), "the driver is bridge")),
-        }
-    }
-}
 
 /// A network.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -85,6 +62,12 @@ pub struct Network {
     pub driver: Driver,
     /// Its addresses.
     pub subnet: Subnet,
+    /// Those of them that are given out here, if not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    range: Option<Subnet>,
+    /// Who knows the way out, if not the first of its addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gateway: Option<Ipv4Addr>,
     /// Whatever its maker wants to say about it.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
@@ -102,6 +85,10 @@ pub struct Wanted {
     pub driver: Driver,
     /// Its addresses; some that nobody has, if they are not given.
     pub subnet: Option<Subnet>,
+    /// Those of them that are given out here; all, if nothing is said.
+    pub range: Option<Subnet>,
+    /// Who knows the way out; the first of them, if nothing is said.
+    pub gateway: Option<Ipv4Addr>,
     /// Whatever its maker wants to say about it.
     pub labels: BTreeMap<String, String>,
 }
@@ -212,14 +199,17 @@ impl Networks {
             let why = format!("network with name {} already exists", wanted.name);
             return Err(Error::usage(why, format!("{hint} {}", wanted.name)));
         }
-        let subnet = choose(wanted.subnet, &others)?;
-        let Wanted { name, driver, labels, .. } = wanted;
+        let Wanted { name, driver, subnet, range, gateway, labels } = wanted;
+        let subnet = Subnet::choose(subnet, &others, driver.interface()?)?;
+        check_within(subnet, range, gateway)?;
         let network = Network {
             id: Id::draw(),
             name,
             created: now(),
             driver,
             subnet,
+            range,
+            gateway,
             labels,
             members: Members::default(),
         };
@@ -252,6 +242,18 @@ impl Networks {
     }
 }
 
+impl Network {
+    /// Who knows the way out.
+    pub fn gateway(&self) -> Option<Ipv4Addr> {
+        Some(self.gateway.unwrap_or(self.subnet.gateway()))
+    }
+
+    /// Those of its addresses that are given out here, if not all.
+    pub fn range(&self) -> Option<Subnet> {
+        self.range
+    }
+}
+
 impl Locked<'_> {
     fn write(&self, network: &Network) -> Result<()> {
         let path = self.networks.file(&network.name, "json");
@@ -262,19 +264,13 @@ impl Locked<'_> {
 
     /// What the kernel has to have of it, as far as that is not there.
     fn make(&self, network: &Network) -> Result<()> {
-        match network.driver {
-            Driver::Bridge => {
-                bridge::make(network)?;
-                forwarding::begin(&self.networks.dir())
-            }
-        }
+        network.driver.make(network)?;
+        if network.driver == Driver::Bridge { forwarding::begin(&self.networks.dir()) } else { Ok(()) }
     }
 
     /// All that there is of it, its record last.
     fn clear(&self, network: &Network) -> Result<()> {
-        match network.driver {
-            Driver::Bridge => bridge::remove(network)?,
-        }
+        network.driver.remove(network)?;
         let others = self.networks.all()?;
         if !others.iter().any(|other| other.driver == Driver::Bridge && other.id != network.id) {
             forwarding::end(&self.networks.dir())?;
@@ -320,23 +316,18 @@ fn check_powers() -> Result<()> {
     }
 }
 
-/// The subnet that was asked for, if nobody has any of it, or one that nobody has.
-fn choose(wanted: Option<Subnet>, others: &[Network]) -> Result<Subnet> {
-    let machine = Subnet::of_machine()?;
-    let Some(wanted) = wanted else {
-        let taken: Vec<Subnet> = others.iter().map(|other| other.subnet).chain(machine).collect();
-        return Subnet::free_of(&taken);
-    };
-    let hint = "choose another one, or leave --subnet away: then one is chosen that nobody has";
-    if let Some(other) = others.iter().find(|other| other.subnet.overlaps(wanted)) {
-        let why = format!("pool {wanted} overlaps with the network {}, {}", other.name, other.subnet);
-        return Err(Error::usage(why, hint));
+/// What is given out, and who knows the way out, has to be in it.
+fn check_within(subnet: Subnet, range: Option<Subnet>, gateway: Option<Ipv4Addr>) -> Result<()> {
+    if let Some(range) = range.filter(|range| range.prefix < subnet.prefix || !subnet.contains(range.first)) {
+        let why = format!("the range {range} is not in the subnet {subnet}");
+        return Err(Error::usage(
+            why,
+            "name a part of it, and the subnet: --subnet 10.1.2.0/24 --ip-range 10.1.2.64/26",
+        ));
     }
-    match machine.iter().find(|other| other.overlaps(wanted)) {
-        Some(other) => {
-            let why = format!("pool {wanted} overlaps with {other}, a network of this machine");
-            Err(Error::usage(why, hint))
-        }
-        None => Ok(wanted),
+    if let Some(gateway) = gateway.filter(|gateway| !subnet.is_host(*gateway)) {
+        let why = format!("no configured subnet contains the gateway {gateway}");
+        return Err(Error::usage(why, "name both: --subnet 10.1.2.0/24 --gateway 10.1.2.1"));
     }
+    Ok(())
 }

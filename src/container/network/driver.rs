@@ -1,0 +1,121 @@
+//! How the containers of a network are connected.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Network, Port, bridge, macvlan};
+use crate::container::error::{Error, Result};
+use crate::kernel::link;
+
+/// How the containers of a network are connected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Driver {
+    /// By a switch of the host's, which is also their way out.
+    Bridge,
+    /// By an interface of the host's: they are on the segment that this is on.
+    Macvlan {
+        /// The name of that interface.
+        parent: String,
+    },
+}
+
+impl Driver {
+    /// Docker's word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Driver::Bridge => "bridge",
+            Driver::Macvlan { .. } => "macvlan",
+        }
+    }
+
+    /// By that word, and options with docker's names.
+    pub fn named(word: &str, mut options: BTreeMap<String, String>) -> Result<Self> {
+        let driver = match word {
+            "bridge" => Driver::Bridge,
+            "macvlan" => Driver::Macvlan { parent: options.remove("parent").ok_or_else(macvlan::no_parent)? },
+            "none" | "null" | "host" => {
+                let why = format!("only one instance of {word:?} network is allowed");
+                return Err(Error::usage(
+                    why,
+                    format!("it is there already: glassbox run --net {word} IMAGE"),
+                ));
+            }
+            _ => {
+                let why = format!("there is no network driver {word:?}");
+                return Err(Error::usage(why, "the drivers are bridge and macvlan"));
+            }
+        };
+        match options.keys().next() {
+            None => Ok(driver),
+            Some(unknown) => {
+                let why = format!("the network driver {word} has no option {unknown:?}");
+                Err(Error::usage(why, "macvlan has parent: -d macvlan -o parent=eth0"))
+            }
+        }
+    }
+
+    /// The options that it was made with.
+    pub fn options(&self) -> BTreeMap<&'static str, String> {
+        match self {
+            Driver::Bridge => BTreeMap::new(),
+            Driver::Macvlan { parent } => BTreeMap::from([("parent", parent.clone())]),
+        }
+    }
+
+    /// The number of the machine's interface on whose segment its networks are.
+    pub(super) fn interface(&self) -> Result<Option<u32>> {
+        match self {
+            Driver::Bridge => Ok(None),
+            Driver::Macvlan { parent } => Ok(Some(macvlan::find(parent)?.index)),
+        }
+    }
+
+    /// Addresses on that segment that the machine has itself.
+    pub(super) fn neighbours(&self) -> Result<Vec<Ipv4Addr>> {
+        let Some(interface) = self.interface()? else { return Ok(vec![]) };
+        let own = link::networks()?.into_iter().filter(|reached| reached.link == Some(interface));
+        Ok(own.map(|reached| reached.address).collect())
+    }
+
+    /// Whether the kernel has what it has to have of a network.
+    pub(super) fn is_there(&self, network: &Network) -> bool {
+        match self {
+            Driver::Bridge => link::exists(&bridge::name(network)),
+            Driver::Macvlan { .. } => true,
+        }
+    }
+
+    /// Make that, as far as it is not there.
+    pub(super) fn make(&self, network: &Network) -> Result<()> {
+        match self {
+            Driver::Bridge => bridge::make(network),
+            // Of this nothing stays: what there is of it is each container's own.
+            Driver::Macvlan { parent } => macvlan::attempt(parent, network),
+        }
+    }
+
+    /// Take it away. That it is gone already is as good.
+    pub(super) fn remove(&self, network: &Network) -> Result<()> {
+        match self {
+            Driver::Bridge => bridge::remove(network),
+            Driver::Macvlan { .. } => macvlan::remove(network),
+        }
+    }
+
+    /// Whether ports of the host can lead to its containers.
+    pub(super) fn check_ports(&self, ports: &[Port]) -> Result<()> {
+        match self {
+            Driver::Macvlan { .. } if !ports.is_empty() => {
+                let why = "ports are not published on a macvlan network: nothing for its containers passes the host";
+                Err(Error::usage(
+                    why,
+                    "leave -p away: who is on the segment reaches every port at the container's own address",
+                ))
+            }
+            Driver::Bridge | Driver::Macvlan { .. } => Ok(()),
+        }
+    }
+}
