@@ -15,6 +15,11 @@ impl Host {
         Self { home: Home::new() }
     }
 
+    /// The same of an ordinary user whom root plays.
+    pub(crate) fn of_ordinary_user() -> Self {
+        Self { home: Home::of_ordinary_user() }
+    }
+
     /// A host without containers; nothing, with a reason, where this machine can have none.
     pub(crate) fn new(test: &str) -> Option<Self> {
         let host = Self::bare();

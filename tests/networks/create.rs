@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::common::host::Host;
 use crate::common::killed::killed;
-use crate::common::{GLASSBOX, Home, finish, has_tool, is_root, skip, trial};
+use crate::common::{GLASSBOX, has_tool, is_root, skip, trial};
 use crate::host::{bridges, forwards, has, left, on_a_host};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -191,11 +191,16 @@ fn ordinary_user() {
     if is_root() {
         return skip("an ordinary user", "these tests run as root");
     }
-    let home = Home::new();
-    let refused = finish(home.glassbox([]).args(["network", "create", "web"]));
-    assert!(refused.code == Some(1) && refused.err.contains("hint: run it as root"), "{refused}");
-    let refused = finish(home.glassbox([]).args(["run", "--net", "web", "tiny", "true"]));
-    assert!(refused.code == Some(125) && refused.err.contains("hint: run it as root"), "{refused}");
-    let listed = finish(home.glassbox([]).args(["network", "ls"]));
-    assert!(listed.code == Some(0) && listed.out.lines().count() == 3, "{listed}");
+    let host = Host::bare();
+    let macvlan = ["network", "create", "-d", "macvlan", "-o", "parent=lo", "web"];
+    host.refuses(&macvlan, "an ordinary user can put nothing on it");
+    host.says(&["network", "create", "web"]);
+    let publish = ["run", "--net", "web", "-p", "8080:80", "tiny", "true"];
+    host.refuses_with(125, &publish, "ports are published by root alone");
+    host.refuses_with(125, &["run", "--net", "db", "tiny", "true"], "network db not found");
+    assert_eq!(host.says(&["network", "ls"]).lines().count(), 4);
+    host.says(&["network", "rm", "web"]);
+    if host.has_containers("an ordinary user's networks") {
+        crate::rootless::life(&host);
+    }
 }

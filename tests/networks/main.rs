@@ -10,12 +10,13 @@ mod host;
 mod join;
 mod macvlan;
 mod publish;
+mod rootless;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     common::run(
-        [create::trials(), join::trials(), macvlan::trials(), publish::trials()]
+        [create::trials(), join::trials(), macvlan::trials(), publish::trials(), rootless::trials()]
             .into_iter()
             .flatten()
             .collect(),

@@ -17,7 +17,10 @@ Examples:
 Containers on a macvlan network are on the segment of its parent, each with a
 hardware address of its own. This machine itself does not reach them there, and
 they do not reach it; everybody else on the segment does. Choose a part of the
-subnet that nobody else hands out: --ip-range 192.168.1.64/28";
+subnet that nobody else hands out: --ip-range 192.168.1.64/28
+
+Without root a bridge is in a network namespace of your own: there while a
+container is on it, with pasta or slirp4netns for the way out.";
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Args {

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Network, Port, bridge, macvlan};
+use super::{Network, Port, bridge, is_ordinary, macvlan};
 use crate::container::error::{Error, Result};
 use crate::kernel::link;
 
@@ -54,6 +54,19 @@ impl Driver {
                 let why = format!("the network driver {word} has no option {unknown:?}");
                 Err(Error::usage(why, "macvlan has parent: -d macvlan -o parent=eth0"))
             }
+        }
+    }
+
+    /// Whether the caller can have such networks: an ordinary user rules no interface of the machine.
+    pub(super) fn check_powers(&self) -> Result<()> {
+        match self {
+            Driver::Macvlan { parent } if is_ordinary() => {
+                let why = format!(
+                    "the interface {parent} is the machine's, and an ordinary user can put nothing on it"
+                );
+                Err(Error::usage(why, "run it as root, or make a bridge: glassbox network create NAME"))
+            }
+            Driver::Bridge | Driver::Macvlan { .. } => Ok(()),
         }
     }
 

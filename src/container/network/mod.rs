@@ -4,6 +4,7 @@
 //! networks/NAME.json         a network
 //! networks/NAME.members      who is on it
 //! networks/NAME.hosts        their names: the file /etc/hosts of each of them
+//! networks/namespace         who keeps the network namespace of an ordinary user: see rootless
 //! networks/                  locked by whoever changes anything of any network
 //! ```
 //! What the kernel has of a network follows from its record and its [driver](Driver). With most it is a bridge, whose name
@@ -19,10 +20,13 @@ mod driver;
 mod endpoint;
 mod forwarding;
 mod hosts;
+mod keeper;
 mod macvlan;
 pub mod member;
 mod port;
+mod rootless;
 mod subnet;
+mod way_out;
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
@@ -38,11 +42,11 @@ pub use endpoint::Endpoint;
 pub use hosts::resolvers;
 pub use member::{Member, Members};
 pub use port::Port;
+pub use rootless::{Stay, is_ordinary};
 pub use subnet::Subnet;
 
 use super::error::{Error, Result, doing};
 use super::records::{Id, Records, now};
-use crate::image::Users;
 use crate::kernel::at::{Lock, flock};
 use crate::state::write_atomically;
 
@@ -182,24 +186,18 @@ impl Networks {
         }
     }
 
-    /// The network that a container is to be on. Whoever can make none is told so.
-    pub fn find_to_join(&self, given: &str) -> Result<Network> {
-        check_powers()?;
-        self.find(given)
-    }
-
     /// Make a network.
     pub fn create(&self, wanted: Wanted) -> Result<Network> {
-        check_name(&wanted.name)?;
-        check_powers()?;
+        let Wanted { name, driver, subnet, range, gateway, labels } = wanted;
+        check_name(&name)?;
+        driver.check_powers()?;
         let locked = self.lock()?;
         let others = self.all()?;
-        if others.iter().any(|other| other.name == wanted.name) {
+        if others.iter().any(|other| other.name == name) {
             let hint = "take another name, or remove that one: glassbox network rm";
-            let why = format!("network with name {} already exists", wanted.name);
-            return Err(Error::usage(why, format!("{hint} {}", wanted.name)));
+            let why = format!("network with name {} already exists", name);
+            return Err(Error::usage(why, format!("{hint} {}", name)));
         }
-        let Wanted { name, driver, subnet, range, gateway, labels } = wanted;
         let subnet = Subnet::choose(subnet, &others, driver.interface()?)?;
         check_within(subnet, range, gateway)?;
         let network = Network {
@@ -264,16 +262,28 @@ impl Locked<'_> {
 
     /// What the kernel has to have of it, as far as that is not there.
     fn make(&self, network: &Network) -> Result<()> {
+        if is_ordinary() {
+            // It comes with the first container, in the namespace that is made for that.
+            return Ok(());
+        }
         network.driver.make(network)?;
         if network.driver == Driver::Bridge { forwarding::begin(&self.networks.dir()) } else { Ok(()) }
     }
 
     /// All that there is of it, its record last.
     fn clear(&self, network: &Network) -> Result<()> {
-        network.driver.remove(network)?;
+        if !is_ordinary() {
+            network.driver.remove(network)?;
+        }
         let others = self.networks.all()?;
         if !others.iter().any(|other| other.driver == Driver::Bridge && other.id != network.id) {
-            forwarding::end(&self.networks.dir())?;
+            let dir = self.networks.dir();
+            if is_ordinary() {
+                forwarding::forget(&dir)?;
+                self.networks.forget_keeper()?;
+            } else {
+                forwarding::end(&dir)?;
+            }
         }
         for kind in ["hosts", "members", "json"] {
             let path = self.networks.file(&network.name, kind);
@@ -302,18 +312,6 @@ fn check_predefined(name: &str) -> Result<()> {
         return Err(Error::usage(why, "take another name: glassbox network ls lists what there is"));
     }
     Ok(())
-}
-
-/// Interfaces are made by whoever rules the network namespace.
-fn check_powers() -> Result<()> {
-    match Users::of_caller() {
-        Users::All | Users::Inside => Ok(()),
-        Users::Ranges { .. } | Users::One => {
-            let hint =
-                "run it as root, or give a container the host's network: glassbox run --net host IMAGE";
-            Err(Error::usage("an ordinary user can neither make nor join networks on this machine", hint))
-        }
-    }
 }
 
 /// What is given out, and who knows the way out, has to be in it.
