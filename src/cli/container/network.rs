@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use crate::cli::problem::{Problem, note, state_directory};
-use crate::container::network::{Networks, PREDEFINED, Port, Stay, is_ordinary};
+use crate::container::network::{Networks, PREDEFINED, Ports, Stay, is_ordinary};
 use crate::container::spec::{Membership, Network};
 
 #[derive(clap::Args)]
@@ -17,9 +17,9 @@ pub(super) struct NetworkFlags {
     /// What the others call it there, besides its own name
     #[arg(long, alias = "net-alias", value_name = "NAME", value_parser = parse_alias)]
     network_alias: Vec<String>,
-    /// A port of the host's by which one of its own is reached; without HOST one is drawn
+    /// A port of the host's by which one of its own is reached, or as many as 8000-8010:80-90; without HOST one is drawn
     #[arg(short, long, value_name = "[[ADDRESS:]HOST:]CONTAINER[/udp]")]
-    publish: Vec<Port>,
+    publish: Vec<Ports>,
 }
 
 impl NetworkFlags {
@@ -53,7 +53,7 @@ impl NetworkFlags {
                     network: Networks::open(&state_directory()?).find(given)?.name,
                     address: self.ip,
                     aliases: self.network_alias.clone(),
-                    ports: self.publish.clone(),
+                    ports: self.publish.iter().flat_map(|ports| ports.0.clone()).collect(),
                 }));
             }
         };

@@ -41,7 +41,7 @@ pub use driver::Driver;
 pub use endpoint::Endpoint;
 pub use hosts::resolvers;
 pub use member::{Member, Members};
-pub use port::Port;
+pub use port::{Port, Ports};
 pub use rootless::{Stay, is_ordinary};
 pub use subnet::Subnet;
 
