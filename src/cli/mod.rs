@@ -56,7 +56,9 @@ struct Cli {
     command: Option<Command>,
 }
 
+// What a command takes is said only when it is asked for: all of them together cost a third of a start.
 #[derive(Subcommand)]
+#[command(defer = true)]
 enum Command {
     /// Do lessons, step by step
     #[command(after_help = learn::EXAMPLES)]

@@ -26,8 +26,9 @@ pub const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/s
 /// Cover the ones and protect the others, as far as this kernel has them. Returns how many there were.
 pub fn apply() -> Result<usize> {
     let mut count = 0;
-    for path in MASKED.iter().map(Path::new).filter(|path| path.exists()) {
-        cover(path)?;
+    for path in MASKED.iter().map(Path::new) {
+        let Ok(there) = path.metadata() else { continue };
+        cover_kind(path, there.is_dir())?;
         count += 1;
     }
     for path in READ_ONLY.iter().map(Path::new).filter(|path| path.exists()) {
@@ -39,11 +40,11 @@ pub fn apply() -> Result<usize> {
 
 /// A directory gets an empty one on top, a file gets a device that has nothing in it.
 pub fn cover(path: &Path) -> Result<()> {
-    if path.is_dir() {
-        mount("tmpfs", path, "tmpfs", Flags::MS_RDONLY, "size=0k")
-    } else {
-        bind("/dev/null", path)
-    }
+    cover_kind(path, path.is_dir())
+}
+
+fn cover_kind(path: &Path, is_dir: bool) -> Result<()> {
+    if is_dir { mount("tmpfs", path, "tmpfs", Flags::MS_RDONLY, "size=0k") } else { bind("/dev/null", path) }
 }
 
 /// A bind mount onto itself can have flags of its own, in a second call.

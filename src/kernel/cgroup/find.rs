@@ -1,7 +1,7 @@
 //! Which cgroup trees this machine has, and where in them this process may make groups.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
@@ -94,11 +94,18 @@ impl Place {
     }
 }
 
+/// A table of the kernel's says no size beforehand, and is made anew for each read: there had better be few.
+fn read_table(path: &str) -> io::Result<String> {
+    let mut text = String::with_capacity(16 << 10);
+    std::fs::File::open(path)?.read_to_string(&mut text)?;
+    Ok(text)
+}
+
 impl Hierarchies {
     /// Read the machine's: `/proc/self/mountinfo` and `/proc/self/cgroup`.
     pub fn detect() -> io::Result<Self> {
-        let mounts = std::fs::read_to_string("/proc/self/mountinfo")?;
-        let own = std::fs::read_to_string("/proc/self/cgroup")?;
+        let mounts = read_table("/proc/self/mountinfo")?;
+        let own = read_table("/proc/self/cgroup")?;
         Ok(Self { trees: mounts.lines().filter_map(|line| tree(line, &own)).collect() })
     }
 

@@ -3,7 +3,8 @@
 . /payload/guest/cells.sh
 
 loginctl enable-linger learner
-until [ -S /run/user/1000/bus ]; do sleep 0.2; done
+# There is a bus before the service manager has handed its controllers on.
+until systemctl --quiet is-active user@1000.service && [ -S /run/user/1000/bus ]; do sleep 0.2; done
 
 # As somebody, logged in by PAM: `as WHO COMMAND...`
 as() {
