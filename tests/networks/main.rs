@@ -11,14 +11,22 @@ mod join;
 mod macvlan;
 mod publish;
 mod rootless;
+mod vxlan;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     common::run(
-        [create::trials(), join::trials(), macvlan::trials(), publish::trials(), rootless::trials()]
-            .into_iter()
-            .flatten()
-            .collect(),
+        [
+            create::trials(),
+            join::trials(),
+            macvlan::trials(),
+            publish::trials(),
+            rootless::trials(),
+            vxlan::trials(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
     )
 }

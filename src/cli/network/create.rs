@@ -19,16 +19,22 @@ hardware address of its own. This machine itself does not reach them there, and
 they do not reach it; everybody else on the segment does. Choose a part of the
 subnet that nobody else hands out: --ip-range 192.168.1.64/28
 
+A vxlan network is between this machine and another one, with the same number
+and subnet there, a range of its own, and the two addresses exchanged. Nothing
+leads out of it, and names are known on their own machine alone:
+  glassbox network create -d vxlan -o vni=42 -o local=192.0.2.1 \\
+      -o peer=192.0.2.2 --subnet 10.1.2.0/24 --ip-range 10.1.2.64/26 both
+
 Without root a bridge is in a network namespace of your own: there while a
 container is on it, with pasta or slirp4netns for the way out.";
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Args {
-    /// How its containers are connected: bridge, by a switch that is also their way out, or macvlan, by an interface of
-    /// this machine
+    /// How its containers are connected: bridge, by a switch that is also their way out, macvlan, by an interface of
+    /// this machine, or vxlan, by switches of this machine and another one
     #[arg(short, long, default_value = "bridge")]
     driver: String,
-    /// What the driver has to know: parent=INTERFACE for macvlan
+    /// What the driver has to know: parent=INTERFACE for macvlan, and vni=, local= and peer= for vxlan
     #[arg(short, long = "opt", value_name = "NAME=VALUE", value_parser = parse_option)]
     opt: Vec<(String, String)>,
     /// Its addresses, such as 10.1.2.0/24; without it some that nobody on this machine has

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::vxlan::{self, Tunnel};
 use super::{Network, Port, bridge, is_ordinary, macvlan};
 use crate::container::error::{Error, Result};
 use crate::kernel::link;
@@ -20,6 +22,8 @@ pub enum Driver {
         /// The name of that interface.
         parent: String,
     },
+    /// By a switch of the host's, with a port that leads to another one's.
+    Vxlan(Tunnel),
 }
 
 impl Driver {
@@ -28,6 +32,7 @@ impl Driver {
         match self {
             Driver::Bridge => "bridge",
             Driver::Macvlan { .. } => "macvlan",
+            Driver::Vxlan(_) => "vxlan",
         }
     }
 
@@ -36,6 +41,11 @@ impl Driver {
         let driver = match word {
             "bridge" => Driver::Bridge,
             "macvlan" => Driver::Macvlan { parent: options.remove("parent").ok_or_else(macvlan::no_parent)? },
+            "vxlan" => Driver::Vxlan(Tunnel {
+                vni: option(&mut options, "vni")?,
+                local: option(&mut options, "local")?,
+                peer: option(&mut options, "peer")?,
+            }),
             "none" | "null" | "host" => {
                 let why = format!("only one instance of {word:?} network is allowed");
                 return Err(Error::usage(
@@ -45,14 +55,14 @@ impl Driver {
             }
             _ => {
                 let why = format!("there is no network driver {word:?}");
-                return Err(Error::usage(why, "the drivers are bridge and macvlan"));
+                return Err(Error::usage(why, "the drivers are bridge, macvlan and vxlan"));
             }
         };
         match options.keys().next() {
             None => Ok(driver),
             Some(unknown) => {
                 let why = format!("the network driver {word} has no option {unknown:?}");
-                Err(Error::usage(why, "macvlan has parent: -d macvlan -o parent=eth0"))
+                Err(Error::usage(why, "macvlan has parent, and vxlan has vni, local and peer"))
             }
         }
     }
@@ -66,7 +76,12 @@ impl Driver {
                 );
                 Err(Error::usage(why, "run it as root, or make a bridge: glassbox network create NAME"))
             }
-            Driver::Bridge | Driver::Macvlan { .. } => Ok(()),
+            Driver::Vxlan(_) if is_ordinary() => {
+                let why =
+                    "an ordinary user's network namespace has no address by which other machines reach it";
+                Err(Error::usage(why, "run it as root, or make a bridge: glassbox network create NAME"))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -75,13 +90,18 @@ impl Driver {
         match self {
             Driver::Bridge => BTreeMap::new(),
             Driver::Macvlan { parent } => BTreeMap::from([("parent", parent.clone())]),
+            Driver::Vxlan(Tunnel { vni, local, peer }) => BTreeMap::from([
+                ("vni", vni.to_string()),
+                ("local", local.to_string()),
+                ("peer", peer.to_string()),
+            ]),
         }
     }
 
     /// The number of the machine's interface on whose segment its networks are.
     pub(super) fn interface(&self) -> Result<Option<u32>> {
         match self {
-            Driver::Bridge => Ok(None),
+            Driver::Bridge | Driver::Vxlan(_) => Ok(None),
             Driver::Macvlan { parent } => Ok(Some(macvlan::find(parent)?.index)),
         }
     }
@@ -98,6 +118,7 @@ impl Driver {
         match self {
             Driver::Bridge => link::exists(&bridge::name(network)),
             Driver::Macvlan { .. } => true,
+            Driver::Vxlan(_) => vxlan::is_there(network),
         }
     }
 
@@ -107,6 +128,7 @@ impl Driver {
             Driver::Bridge => bridge::make(network),
             // Of this nothing stays: what there is of it is each container's own.
             Driver::Macvlan { parent } => macvlan::attempt(parent, network),
+            Driver::Vxlan(tunnel) => tunnel.make(network),
         }
     }
 
@@ -115,6 +137,7 @@ impl Driver {
         match self {
             Driver::Bridge => bridge::remove(network),
             Driver::Macvlan { .. } => macvlan::remove(network),
+            Driver::Vxlan(_) => vxlan::remove(network),
         }
     }
 
@@ -128,7 +151,27 @@ impl Driver {
                     "leave -p away: who is on the segment reaches every port at the container's own address",
                 ))
             }
-            Driver::Bridge | Driver::Macvlan { .. } => Ok(()),
+            Driver::Vxlan(_) if !ports.is_empty() => {
+                let why = "ports are not published on a vxlan network: the host has no address on it";
+                Err(Error::usage(why, "leave -p away, or put the container on a bridge"))
+            }
+            _ => Ok(()),
         }
     }
+}
+
+/// An option that a network between machines cannot do without.
+fn option<T: FromStr>(options: &mut BTreeMap<String, String>, name: &str) -> Result<T> {
+    let given = options.remove(name);
+    let value = given.as_deref().and_then(|text| text.parse().ok());
+    value.ok_or_else(|| {
+        let why = match given {
+            Some(text) => format!("the option {name} of a vxlan network cannot be {text:?}"),
+            None => format!("a vxlan network needs the option {name}"),
+        };
+        Error::usage(
+            why,
+            "such as -o vni=42 -o local=192.0.2.1 -o peer=192.0.2.2, and the other way round there",
+        )
+    })
 }

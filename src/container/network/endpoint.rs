@@ -19,6 +19,8 @@ pub struct Endpoint {
     address: Ipv4Addr,
     subnet: Subnet,
     gateway: Option<Ipv4Addr>,
+    /// The longest packet, if that is not Ethernet's.
+    mtu: Option<u32>,
     hosts: PathBuf,
     /// The host's ports, as long as they are its own.
     held: Vec<OwnedFd>,
@@ -35,12 +37,22 @@ enum Cable {
 
 impl Endpoint {
     /// The place with this address.
-    pub(super) fn new(network: &Network, address: Ipv4Addr, hosts: PathBuf, held: Vec<OwnedFd>) -> Self {
+    pub(super) fn new(
+        network: &Network,
+        address: Ipv4Addr,
+        hosts: PathBuf,
+        held: Vec<OwnedFd>,
+    ) -> Result<Self> {
         let cable = match &network.driver {
-            Driver::Bridge => Cable::Port(bridge::port(address), bridge::name(network)),
+            Driver::Bridge | Driver::Vxlan(_) => Cable::Port(bridge::port(address), bridge::name(network)),
             Driver::Macvlan { parent } => Cable::On(parent.clone()),
         };
-        Self { cable, address, subnet: network.subnet, gateway: network.gateway(), hosts, held }
+        let mtu = match &network.driver {
+            Driver::Vxlan(tunnel) => Some(tunnel.mtu()?),
+            Driver::Bridge | Driver::Macvlan { .. } => None,
+        };
+        let (subnet, gateway) = (network.subnet, network.gateway());
+        Ok(Self { cable, address, subnet, gateway, mtu, hosts, held })
     }
 
     /// From the host: the container's interface is made into it.
@@ -55,6 +67,7 @@ impl Endpoint {
     /// In the container: its address, and the way out.
     pub(in crate::container) fn configure(&self) -> Result<()> {
         link::add_address(INTERFACE, self.address, self.subnet.prefix)?;
+        self.mtu.map_or(Ok(()), |mtu| link::set_mtu(INTERFACE, mtu))?;
         link::set_up(INTERFACE)?;
         Ok(self.gateway.map_or(Ok(()), link::add_default_route)?)
     }

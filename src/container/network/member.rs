@@ -99,7 +99,7 @@ impl Networks {
         if publishes {
             bridge::filter(&network)?;
         }
-        Ok(Endpoint::new(&network, address, self.file(&network.name, "hosts"), held))
+        Endpoint::new(&network, address, self.file(&network.name, "hosts"), held)
     }
 
     /// Of a container whose supervisor was killed nobody holds the ports, and the packet filter knows them still.

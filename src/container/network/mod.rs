@@ -26,6 +26,7 @@ pub mod member;
 mod port;
 mod rootless;
 mod subnet;
+mod vxlan;
 mod way_out;
 
 use std::collections::BTreeMap;
@@ -198,6 +199,13 @@ impl Networks {
             let why = format!("network with name {} already exists", name);
             return Err(Error::usage(why, format!("{hint} {}", name)));
         }
+        if matches!(driver, Driver::Vxlan(_)) && subnet.is_none() {
+            let why = "a vxlan network needs a subnet, the same on both machines";
+            return Err(Error::usage(
+                why,
+                "and a part of it for each: --subnet 10.1.2.0/24 --ip-range 10.1.2.64/26",
+            ));
+        }
         let subnet = Subnet::choose(subnet, &others, driver.interface()?)?;
         check_within(subnet, range, gateway)?;
         let network = Network {
@@ -241,9 +249,10 @@ impl Networks {
 }
 
 impl Network {
-    /// Who knows the way out.
+    /// Who knows the way out, if anybody does.
     pub fn gateway(&self) -> Option<Ipv4Addr> {
-        Some(self.gateway.unwrap_or(self.subnet.gateway()))
+        let nobody = matches!(self.driver, Driver::Vxlan(_));
+        self.gateway.or(Some(self.subnet.gateway()).filter(|_| !nobody))
     }
 
     /// Those of its addresses that are given out here, if not all.
