@@ -338,8 +338,7 @@ fn the_same_leak(stage: &mut Stage, machine: Machine, mut web: Running) -> Resul
         "batch leaks until nothing is left for it. Who is ended this time?",
         &["web: it is the largest", "processes of batch, and no other", "both"],
     );
-    let (batch, _) =
-        contained(stage, &machine, &["--name", "leak", "-m", "32m", "--cpus", "0.2", "batch", "leak"])?;
+    let (batch, _) = contained(stage, &machine, &["--name", "leak", "-m", "32m", "batch", "leak"])?;
     let crash = batch.child.wait()?;
     let alive = Reading { source: "/proc/PID/status State".into(), ..lives(web.pid)? };
     let kills = oom_kills(&group_of(web.pid, Controller::Memory)?)?;

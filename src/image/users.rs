@@ -115,7 +115,7 @@ impl Users {
     {
         match self {
             Users::All => work(Powers { root: true, owners: true }),
-            Users::Inside => work(Powers { root: false, owners: true }),
+            Users::Inside => work(Powers { root: false, owners: has_others() }),
             Users::Ranges { .. } | Users::One => self.ask_child(work),
         }
     }
@@ -184,6 +184,13 @@ fn become_root(parent: Pid, told: &mut File, answer: &mut File) -> Result<Powers
         map_self_to_root(uid, gid)?;
     }
     Ok(Powers { root: false, owners })
+}
+
+/// Whether the caller's user namespace has more numbers than one.
+fn has_others() -> bool {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let count = |line: &str| line.split_whitespace().last()?.parse::<u32>().ok();
+    map.lines().filter_map(count).any(|count| count > 1) || map.lines().count() > 1
 }
 
 /// The ranges that a file like `/etc/subuid` grants to a user.

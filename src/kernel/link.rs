@@ -21,7 +21,7 @@ use super::record::call;
 use super::{Error, Pid, Result};
 
 pub use super::netlink::Mac;
-pub use list::{LearnedAddress, Link, learned, links, networks};
+pub use list::{LearnedAddress, Link, Reached, learned, links, networks};
 pub use neighbour::add_neighbours;
 
 // The numbers of linux/rtnetlink.h and linux/if_link.h.

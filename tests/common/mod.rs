@@ -7,13 +7,17 @@
 #![allow(dead_code, reason = "every test program uses a part of this")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+pub(crate) mod host;
+pub(crate) mod killed;
 pub(crate) mod outcome;
 pub(crate) mod processes;
 mod watchdog;
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{Read, Seek, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -196,6 +200,8 @@ pub(crate) fn eventually(what: impl Display, mut holds: impl FnMut() -> bool) {
 /// A user's home for one test: a state directory that nobody else uses.
 pub(crate) struct Home {
     dir: tempfile::TempDir,
+    /// Whose it is, if it is not that of whoever runs the tests.
+    user: Option<u32>,
 }
 
 impl Home {
@@ -204,7 +210,25 @@ impl Home {
         let base =
             if Path::new("/var/tmp").is_dir() { PathBuf::from("/var/tmp") } else { std::env::temp_dir() };
         let dir = tempfile::Builder::new().prefix("glassbox-test-").tempdir_in(base).unwrap();
-        Self { dir }
+        Self { dir, user: None }
+    }
+
+    /// That of an ordinary user whom root plays. He may be unable to reach the program where it is, and has a copy.
+    pub(crate) fn of_ordinary_user() -> Self {
+        /// A number that is nobody's.
+        const NUMBER: u32 = 61_003;
+        let mut home = Self::new();
+        home.user = Some(NUMBER);
+        // A process of its own: whatever another test starts meanwhile would have the copy open for writing, too.
+        let copied = finish(Command::new("cp").arg(GLASSBOX).arg(home.program()));
+        assert_eq!(copied.code, Some(0), "{copied}");
+        std::os::unix::fs::chown(home.path(), Some(NUMBER), Some(NUMBER)).unwrap();
+        home
+    }
+
+    /// Where the program under test is.
+    pub(crate) fn program(&self) -> PathBuf {
+        self.user.map_or_else(|| GLASSBOX.into(), |_| self.path().join("program"))
     }
 
     /// What `XDG_STATE_HOME` is set to.
@@ -234,8 +258,11 @@ impl Home {
     }
 
     /// Any program, with this home.
-    pub(crate) fn command(&self, program: &str) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
         command.env("XDG_STATE_HOME", self.path()).stdin(Stdio::null());
         for unset in ["NO_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "TERM", "COLUMNS"] {
             command.env_remove(unset);
@@ -245,7 +272,7 @@ impl Home {
 
     /// The program under test with these arguments.
     pub(crate) fn glassbox<const N: usize>(&self, args: [&str; N]) -> Command {
-        let mut command = self.command(GLASSBOX);
+        let mut command = self.command(self.program());
         command.args(args);
         command
     }

@@ -2,9 +2,9 @@
 
 use libtest_mimic::Trial;
 
+use crate::common::host::Host;
+use crate::common::killed::killed;
 use crate::common::{eventually, has_tool, trial};
-use crate::crash::killed;
-use crate::host::Host;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![

@@ -3,8 +3,9 @@
 
 use libtest_mimic::Trial;
 
-use crate::common::{GLASSBOX, eventually, finish, has_tool, processes, sample, trial};
-use crate::host::Host;
+use crate::common::host::Host;
+use crate::common::killed::killed;
+use crate::common::{has_tool, sample, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -51,7 +52,7 @@ fn at_every_step(command: &[&str], before: fn(&Host), stays: bool) {
         for number in 1..=8 {
             before(&host);
             if !killed(&host, command, step, number, stays) {
-                clear(&host);
+                host.clear();
                 break;
             }
             kills += 1;
@@ -60,50 +61,10 @@ fn at_every_step(command: &[&str], before: fn(&Host), stays: bool) {
             for id in host.says(&["ps", "-aq"]).lines() {
                 host.says(&["inspect", id]);
             }
-            clear(&host);
+            host.clear();
             assert!(host.left().is_empty(), "{what}: {:?}", host.left());
         }
     }
     assert!(kills > 2, "{command:?} was killed {kills} times");
     host.says(&["run", "--rm", "tiny", "true"]);
-}
-
-fn clear(host: &Host) {
-    let ids = host.says(&["ps", "-aq"]);
-    let ids: Vec<&str> = ids.lines().collect();
-    if !ids.is_empty() {
-        host.says(&[&["rm", "-f"], ids.as_slice()].concat());
-    }
-}
-
-/// Whether it was killed; it was not, if it has fewer such steps.
-pub(crate) fn killed(host: &Host, arguments: &[&str], step: &str, number: u32, stays: bool) -> bool {
-    let inject = format!("inject={step}:signal=SIGKILL:when={number}");
-    let trace = format!("trace={step}");
-    let mut command = host.home.command("strace");
-    let log = host.home.path().join("strace.log");
-    let follow = if stays { &["-f", "-D"][..] } else { &["-f"] };
-    command.args(follow).args([
-        "-q",
-        "-o",
-        log.to_str().unwrap(),
-        "-e",
-        &trace,
-        "-e",
-        &inject,
-        "--",
-        GLASSBOX,
-    ]);
-    let ran = finish(command.args(arguments));
-    let killed = || std::fs::read_to_string(&log).unwrap_or_default().contains("killed by SIGKILL");
-    if stays && !killed() {
-        // The supervisor is traced as long as it lives.
-        clear(host);
-    }
-    let home = format!("XDG_STATE_HOME={}", host.home.path().display());
-    let is_ours = |process: &processes::Process| process.name == "strace";
-    eventually("its tracer ends", || !processes::with_environment(&home).iter().any(is_ours));
-    let killed = killed();
-    assert!(killed || ran.code == Some(0), "{step} number {number}: {ran}");
-    killed
 }

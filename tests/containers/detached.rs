@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use libtest_mimic::Trial;
 
+use crate::common::host::Host;
 use crate::common::processes::{self, Process};
 use crate::common::{eventually, is_root, skip, trial};
-use crate::host::Host;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -84,7 +84,7 @@ fn pause() {
     host.says(&["pause", "web"]);
     host.says(&["stop", "-t", "60", "web"]);
     assert_eq!(host.says(&["wait", "web"]), "5");
-    let left = crate::host::groups();
+    let left = crate::common::host::groups();
     assert!(!left.iter().any(|group| group.ends_with(format!("glassbox-{}", &id[..12]))), "{left:?}");
     start(&host, &["--name", "other"]);
     host.says(&["pause", "other"]);

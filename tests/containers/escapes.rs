@@ -6,8 +6,8 @@ use std::process::Command;
 
 use libtest_mimic::Trial;
 
+use crate::common::host::Host;
 use crate::common::{find_tool, is_ci, is_root, skip, trial};
-use crate::host::Host;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![

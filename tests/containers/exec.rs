@@ -4,9 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 
 use libtest_mimic::Trial;
 
+use crate::common::host::Host;
 use crate::common::{GLASSBOX, finish, trial};
 use crate::detached::start;
-use crate::host::Host;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use libtest_mimic::Trial;
 use nix::sys::signal::Signal;
 
+use crate::common::host::Host;
 use crate::common::{events, eventually, trial};
-use crate::host::Host;
 use crate::screen::{CTRL_C, ENTER, Screen};
 
 pub(crate) fn trials() -> Vec<Trial> {

@@ -2,8 +2,8 @@
 
 use libtest_mimic::Trial;
 
+use crate::common::host::Host;
 use crate::common::{is_root, trial};
-use crate::host::Host;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -97,7 +97,7 @@ fn limits() {
     let script = "a=0123456789abcdef; while :; do a=$a$a; done";
     let run = ["run", "--name", "greedy", "--memory", "16m", "tiny", "sh", "-c", script];
     assert_eq!(host.glassbox(&run).code, Some(137));
-    assert_eq!(crate::host::groups_of(&host), Vec::<std::path::PathBuf>::new());
+    assert_eq!(crate::common::host::groups_of(&host), Vec::<std::path::PathBuf>::new());
 }
 
 fn network() {

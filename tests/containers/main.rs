@@ -11,7 +11,6 @@ mod detached;
 mod escapes;
 mod exec;
 mod explain;
-mod host;
 mod inside;
 mod run;
 #[path = "../terminal/screen.rs"]

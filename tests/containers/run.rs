@@ -2,8 +2,8 @@
 
 use libtest_mimic::Trial;
 
+use crate::common::host::Host;
 use crate::common::trial;
-use crate::host::Host;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![

@@ -2,8 +2,8 @@
 
 use libtest_mimic::Trial;
 
+use crate::common::host::Host;
 use crate::common::{finish, trial};
-use crate::host::Host;
 
 /// What each is about, and its text.
 const SCRIPTS: [(&str, &str); 4] = [

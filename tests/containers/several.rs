@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use libtest_mimic::Trial;
 
+use crate::common::host::Host;
 use crate::common::{eventually, trial};
 use crate::detached::supervisors;
-use crate::host::Host;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![

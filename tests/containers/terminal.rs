@@ -3,8 +3,8 @@
 use libtest_mimic::Trial;
 use nix::sys::signal::Signal;
 
+use crate::common::host::Host;
 use crate::common::trial;
-use crate::host::Host;
 use crate::screen::Screen;
 
 pub(crate) fn trials() -> Vec<Trial> {

@@ -5,9 +5,9 @@ use std::process::{Child, Stdio};
 
 use libtest_mimic::Trial;
 
+use crate::common::host::Host;
 use crate::common::{PATIENCE, eventually, trial};
 use crate::detached::start;
-use crate::host::Host;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![

@@ -6,8 +6,10 @@ use glassbox::kernel::nftables::{delete_table, rules};
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use crate::common::{GLASSBOX, Home, finish, has_tool, is_root, skip, trial};
-use crate::host::{Host, on_a_host};
+use crate::common::host::Host;
+use crate::common::killed::killed;
+use crate::common::{GLASSBOX, has_tool, is_root, skip, trial};
+use crate::host::{bridges, forwards, has, left, on_a_host};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -18,16 +20,16 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("network: half of it is gone", || on_a_host("half", half)),
         trial("network: a host that forwards already", || on_a_host("forwarding", forwarding)),
         trial("network: killed while it is made", || {
-            on_a_host("killed", |host| killed(host, &["network", "create", "web"], false));
+            on_a_host("killed", |host| at_every_step(host, &["network", "create", "web"], false));
         }),
         trial("network: killed while it is removed", || {
-            on_a_host("killed", |host| killed(host, &["network", "rm", "web"], true));
+            on_a_host("killed", |host| at_every_step(host, &["network", "rm", "web"], true));
         }),
         trial("network: an ordinary user is told", ordinary_user),
     ]
 }
 
-fn shown(host: &Host, name: &str) -> Value {
+pub(crate) fn shown(host: &Host, name: &str) -> Value {
     let shown: Value = serde_json::from_str(&host.says(&["network", "inspect", name])).unwrap();
     shown[0].clone()
 }
@@ -59,23 +61,25 @@ fn life(host: &Host) {
     assert_eq!((&config["Subnet"], &config["Gateway"]), (&"10.9.0.0/24".into(), &"10.9.0.1".into()));
     assert_eq!(host.says(&["network", "inspect", "--format", "{{.Driver}}", "none", "web"]), "null\nbridge");
 
-    let bridges = host.bridges();
+    let bridges = bridges();
     assert_eq!(bridges.len(), 1, "{bridges:?}");
     assert!(
         bridges[0].kind == "bridge" && bridges[0].up && bridges[0].name.ends_with(&id[..12]),
         "{bridges:?}"
     );
-    assert!(link::networks().unwrap().contains(&(Ipv4Addr::new(10, 9, 0, 0), 24)));
+    let (first, prefix) = (Ipv4Addr::new(10, 9, 0, 0), 24);
+    let networks = link::networks().unwrap();
+    assert!(networks.iter().any(|reached| (reached.address, reached.prefix) == (first, prefix)));
     let mut chains: Vec<String> = rules().unwrap().into_iter().map(|rule| rule.chain).collect();
     chains.sort();
     assert_eq!(chains, ["forward", "forward", "postrouting", "raw"]);
-    assert!(host.forwards());
+    assert!(forwards());
     assert_eq!(host.says(&["network", "rm", "web"]), "web");
     host.refuses(&["network", "inspect", "--format", "{{.Id}}", "web"], "network web not found");
 }
 
 fn refusals(host: &Host) {
-    host.has("lan0", Ipv4Addr::new(10, 8, 0, 1), 16);
+    has("lan0", Ipv4Addr::new(10, 8, 0, 1), 16);
     host.says(&["network", "create", "--subnet", "10.9.0.0/24", "web"]);
     let create = |arguments: &[&str], why: &str| {
         host.refuses(&[&["network", "create"], arguments].concat(), why);
@@ -91,14 +95,14 @@ fn refusals(host: &Host) {
     host.refuses(&["network", "rm", "host"], "predefined host network");
     let wrong = host.glassbox(&["network", "create", "--subnet", "10.9.1.1/24", "db"]);
     assert!(wrong.code == Some(2) && wrong.err.contains("it should be 10.9.1.0/24"), "{wrong}");
-    assert_eq!(host.bridges().len(), 1);
+    assert_eq!(bridges().len(), 1);
     // One that refuses does not spare the others.
     assert_eq!(host.glassbox(&["network", "rm", "db", "web"]).code, Some(1));
 }
 
 fn addresses(host: &Host) {
-    host.has("lan0", Ipv4Addr::new(172, 18, 0, 200), 25);
-    host.has("lan1", Ipv4Addr::new(172, 18, 2, 1), 23);
+    has("lan0", Ipv4Addr::new(172, 18, 0, 200), 25);
+    has("lan1", Ipv4Addr::new(172, 18, 2, 1), 23);
     for name in ["a", "b", "c"] {
         host.says(&["network", "create", name]);
     }
@@ -107,7 +111,7 @@ fn addresses(host: &Host) {
     host.says(&["network", "rm", "b"]);
     host.says(&["network", "create", "d"]);
     assert_eq!(subnet(host, "d"), "172.18.4.0/24");
-    assert!(host.forwards());
+    assert!(forwards());
     host.says(&["network", "rm", "a", "c", "d"]);
 }
 
@@ -128,7 +132,7 @@ fn together(host: &Host) {
     let mut subnets = ["n0", "n1", "n2"].map(|name| subnet(host, name));
     subnets.sort();
     assert_eq!(subnets, ["172.18.0.0/24", "172.18.1.0/24", "172.18.2.0/24"]);
-    assert_eq!(host.bridges().len(), 3);
+    assert_eq!(bridges().len(), 3);
     let codes = all((0..6).map(|number| words("rm", format!("n{}", number / 2))).collect());
     assert_eq!(codes.iter().filter(|code| **code == Some(0)).count(), 3, "{codes:?}");
 }
@@ -136,7 +140,7 @@ fn together(host: &Host) {
 /// As after the machine has been started again, or after somebody else has been at work.
 fn half(host: &Host) {
     host.says(&["network", "create", "web"]);
-    let bridge = host.bridges()[0].name.clone();
+    let bridge = bridges()[0].name.clone();
     link::delete(&bridge).unwrap();
     delete_table(&bridge).unwrap();
     host.says(&["network", "rm", "web"]);
@@ -150,12 +154,12 @@ fn forwarding(host: &Host) {
         "the host's own business"
     );
     host.says(&["network", "rm", "web"]);
-    assert!(host.forwards(), "it was so before");
+    assert!(forwards(), "it was so before");
     std::fs::write("/proc/sys/net/ipv4/ip_forward", "0").unwrap();
 }
 
-/// strace kills it on its way into the system call. Whatever is listed then can be removed, and nothing is left.
-fn killed(host: &Host, command: &[&str], before: bool) {
+/// Whatever is listed then can be removed, and nothing is left.
+pub(crate) fn at_every_step(host: &Host, command: &[&str], before: bool) {
     if !has_tool("strace", "a command that is killed") {
         return;
     }
@@ -165,21 +169,7 @@ fn killed(host: &Host, command: &[&str], before: bool) {
             if before {
                 host.says(&["network", "create", "web"]);
             }
-            let log = host.home.path().join("strace.log");
-            let inject = format!("inject={step}:signal=SIGKILL:when={number}");
-            let mut strace = host.home.command("strace");
-            strace.args([
-                "-q",
-                "-o",
-                log.to_str().unwrap(),
-                "-e",
-                &format!("trace={step}"),
-                "-e",
-                &inject,
-                "--",
-            ]);
-            finish(strace.arg(GLASSBOX).args(command));
-            let was_killed = std::fs::read_to_string(&log).unwrap_or_default().contains("killed by SIGKILL");
+            let was_killed = killed(host, command, step, number, false);
             kills += u32::from(was_killed);
             host.says(&["network", "ls"]);
             let listed = host.says(&["network", "ls", "-q"]);
@@ -188,7 +178,7 @@ fn killed(host: &Host, command: &[&str], before: bool) {
                 host.says(&["network", "rm", "web"]);
             }
             host.glassbox(&["sweep"]);
-            assert_eq!(host.left(), Vec::<String>::new(), "{command:?} killed at {step} number {number}");
+            assert_eq!(left(host), Vec::<String>::new(), "{command:?} killed at {step} number {number}");
             if !was_killed {
                 break;
             }
@@ -201,11 +191,16 @@ fn ordinary_user() {
     if is_root() {
         return skip("an ordinary user", "these tests run as root");
     }
-    let home = Home::new();
-    let refused = finish(home.glassbox([]).args(["network", "create", "web"]));
-    assert!(refused.code == Some(1) && refused.err.contains("hint: run it as root"), "{refused}");
-    let refused = finish(home.glassbox([]).args(["run", "--net", "web", "tiny", "true"]));
-    assert!(refused.code == Some(125) && refused.err.contains("hint: run it as root"), "{refused}");
-    let listed = finish(home.glassbox([]).args(["network", "ls"]));
-    assert!(listed.code == Some(0) && listed.out.lines().count() == 3, "{listed}");
+    let host = Host::bare();
+    let macvlan = ["network", "create", "-d", "macvlan", "-o", "parent=lo", "web"];
+    host.refuses(&macvlan, "an ordinary user can put nothing on it");
+    host.says(&["network", "create", "web"]);
+    let publish = ["run", "--net", "web", "-p", "8080:80", "tiny", "true"];
+    host.refuses_with(125, &publish, "ports are published by root alone");
+    host.refuses_with(125, &["run", "--net", "db", "tiny", "true"], "network db not found");
+    assert_eq!(host.says(&["network", "ls"]).lines().count(), 4);
+    host.says(&["network", "rm", "web"]);
+    if host.has_containers("an ordinary user's networks") {
+        crate::rootless::life(&host);
+    }
 }

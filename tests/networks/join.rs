@@ -10,8 +10,10 @@ use nix::sys::signal::{Signal, kill as send};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::common::{GLASSBOX, eventually, finish, has_tool, processes, trial};
-use crate::host::{Host, inside, on_a_host_of_containers};
+use crate::common::host::Host;
+use crate::common::killed::killed;
+use crate::common::{eventually, has_tool, processes, trial};
+use crate::host::{bridges, cables, inside, left, on_a_host_of_containers};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -22,7 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("join: several at once", || on_a_host_of_containers("several", several)),
         trial("join: the machine was started again", || on_a_host_of_containers("again", again)),
         trial("join: a supervisor that was killed", || on_a_host_of_containers("orphans", orphans)),
-        trial("join: killed while it starts", || on_a_host_of_containers("killed", killed)),
+        trial("join: killed while it starts", || on_a_host_of_containers("killed", at_every_step)),
     ]
 }
 
@@ -184,17 +186,17 @@ fn several(host: &Host) {
     let members = web["Containers"].as_object().unwrap().values();
     let addresses: std::collections::BTreeSet<_> =
         members.map(|one| one["IPv4Address"].to_string()).collect();
-    assert_eq!((addresses.len(), host.cables().len()), (24, 24));
+    assert_eq!((addresses.len(), cables().len()), (24, 24));
 }
 
 /// What the kernel had of the network is gone.
 fn again(host: &Host) {
     host.says(&["network", "create", "web"]);
-    let bridge = host.bridges()[0].name.clone();
+    let bridge = bridges()[0].name.clone();
     link::delete(&bridge).unwrap();
     glassbox::kernel::nftables::delete_table(&bridge).unwrap();
     host.container("a", &["--net", "web"]);
-    assert_eq!(host.bridges().len(), 1);
+    assert_eq!(bridges().len(), 1);
     assert!(!glassbox::kernel::nftables::rules().unwrap().is_empty());
 }
 
@@ -216,8 +218,8 @@ fn orphans(host: &Host) {
     assert!(host.says(&["ps", "-a"]).lines().skip(1).all(|line| line.contains("Exited (137)")));
 }
 
-/// strace kills it on its way into the system call. Then the network can be removed, and nothing is left.
-fn killed(host: &Host) {
+/// Then the network can be removed, and nothing is left.
+fn at_every_step(host: &Host) {
     if !has_tool("strace", "a container that is killed while it starts") {
         return;
     }
@@ -225,36 +227,16 @@ fn killed(host: &Host) {
     for step in ["flock", "sendto", "?rename,renameat,renameat2", "clone3", "wait4"] {
         for number in 1..=12 {
             host.says(&["network", "create", "web"]);
-            let log = host.home.path().join("strace.log");
-            let (trace, inject) =
-                (format!("trace={step}"), format!("inject={step}:signal=SIGKILL:when={number}"));
-            let mut strace = host.home.command("strace");
-            strace.args([
-                "-f",
-                "-q",
-                "-o",
-                log.to_str().unwrap(),
-                "-e",
-                &trace,
-                "-e",
-                &inject,
-                "--",
-                GLASSBOX,
-            ]);
-            finish(strace.args(["run", "--net", "web", "-p", "8080:80", "tiny", "true"]));
-            let was_killed = std::fs::read_to_string(&log).unwrap_or_default().contains("killed by SIGKILL");
+            let run = ["run", "--net", "web", "-p", "8080:80", "tiny", "true"];
+            let was_killed = killed(host, &run, step, number, false);
             kills += u32::from(was_killed);
-            let ids = host.says(&["ps", "-aq"]);
-            if number % 2 == 0 && !ids.is_empty() {
-                host.says(&["rm", "-f", &ids]);
+            if number % 2 == 0 {
+                host.clear();
             }
             host.says(&["network", "rm", "web"]);
             host.says(&["sweep"]);
-            assert_eq!(host.left(), Vec::<String>::new(), "killed at {step} number {number}");
-            let ids = host.says(&["ps", "-aq"]);
-            if !ids.is_empty() {
-                host.says(&["rm", "-f", &ids]);
-            }
+            assert_eq!(left(host), Vec::<String>::new(), "killed at {step} number {number}");
+            host.clear();
             if !was_killed {
                 break;
             }

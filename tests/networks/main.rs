@@ -8,10 +8,25 @@ mod common;
 mod create;
 mod host;
 mod join;
+mod macvlan;
 mod publish;
+mod rootless;
+mod vxlan;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    common::run([create::trials(), join::trials(), publish::trials()].into_iter().flatten().collect())
+    common::run(
+        [
+            create::trials(),
+            join::trials(),
+            macvlan::trials(),
+            publish::trials(),
+            rootless::trials(),
+            vxlan::trials(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
+    )
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use glassbox::kernel::nftables::rules;
 use libtest_mimic::Trial;
 
+use crate::common::host::Host;
 use crate::common::trial;
-use crate::host::{Host, inside, on_a_host_of_containers};
+use crate::host::{inside, on_a_host_of_containers};
 use crate::join::{Outside, connect, kill_supervisor, listen};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -16,6 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("publish: single packets", || on_a_host_of_containers("single packets", datagrams)),
         trial("publish: a port that is taken", || on_a_host_of_containers("taken", taken)),
         trial("publish: on one address", || on_a_host_of_containers("one address", one_address)),
+        trial("publish: as many as there are", || on_a_host_of_containers("ranges", ranges)),
         trial("publish: what makes no sense is said", || on_a_host_of_containers("refusals", refusals)),
     ]
 }
@@ -130,6 +132,21 @@ fn one_address(host: &Host) {
     }
     connect(&outside.pid, SocketAddrV4::new(outside.hosts, 8080)).expect_err("it is the host's own");
     glassbox::kernel::link::delete("lan0").unwrap();
+}
+
+fn ranges(host: &Host) {
+    web(host);
+    let served = host.container("served", &["--net", "web", "-p", "8000-8002:80-82"]);
+    for number in 0..3 {
+        let server = listen(&served, 80 + number);
+        let place = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8000 + number);
+        TcpStream::connect_timeout(&place.into(), Duration::from_secs(5)).unwrap();
+        server.accept().unwrap();
+    }
+    let one = ["run", "--net", "web", "-p", "8002:80", "tiny", "true"];
+    host.refuses_with(125, &one, "cannot publish 0.0.0.0:8002->80/tcp");
+    let wrong = host.glassbox(&["run", "--net", "web", "-p", "8003-8004:80", "tiny", "true"]);
+    assert!(wrong.code == Some(2) && wrong.err.contains("2 ports of the host cannot lead to 1"), "{wrong}");
 }
 
 fn refusals(host: &Host) {

@@ -116,7 +116,7 @@ fn networks(records: &Records, container: &Container) -> Value {
     }
     let place = json!({
         "NetworkID": network.id,
-        "Gateway": network.subnet.gateway(),
+        "Gateway": network.gateway().map_or(String::new(), |gateway| gateway.to_string()),
         "IPAddress": member.address,
         "IPPrefixLen": network.subnet.prefix,
         "MacAddress": member.mac().to_string(),

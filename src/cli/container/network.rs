@@ -2,8 +2,8 @@
 
 use std::net::Ipv4Addr;
 
-use crate::cli::problem::{Problem, state_directory};
-use crate::container::network::{Networks, Port};
+use crate::cli::problem::{Problem, note, state_directory};
+use crate::container::network::{Networks, PREDEFINED, Ports, Stay, is_ordinary};
 use crate::container::spec::{Membership, Network};
 
 #[derive(clap::Args)]
@@ -17,22 +17,43 @@ pub(super) struct NetworkFlags {
     /// What the others call it there, besides its own name
     #[arg(long, alias = "net-alias", value_name = "NAME", value_parser = parse_alias)]
     network_alias: Vec<String>,
-    /// A port of the host's by which one of its own is reached; without HOST one is drawn
+    /// A port of the host's by which one of its own is reached, or as many as 8000-8010:80-90; without HOST one is drawn
     #[arg(short, long, value_name = "[[ADDRESS:]HOST:]CONTAINER[/udp]")]
-    publish: Vec<Port>,
+    publish: Vec<Ports>,
 }
 
 impl NetworkFlags {
+    /// Go where the networks are, if an ordinary user wants one of his; to be called before anything else is opened.
+    pub(super) fn enter(&self) -> Result<Option<Stay>, Problem> {
+        if PREDEFINED.contains(&self.net.as_str()) || !is_ordinary() {
+            return Ok(None);
+        }
+        if !self.publish.is_empty() {
+            let why = "ports are published by root alone: the program that leads out of an ordinary user's networks leads nobody in";
+            return Err(Problem::gone(
+                why,
+                "run it as root, or give the container the host's network: glassbox run --net host IMAGE",
+            ));
+        }
+        let networks = Networks::open(&state_directory()?);
+        networks.find(&self.net)?;
+        let stay = networks.enter()?;
+        if let Some(why) = stay.as_ref().and_then(|stay| stay.note.as_ref()) {
+            note(why);
+        }
+        Ok(stay)
+    }
+
     pub(super) fn spec(&self) -> Result<Network, Problem> {
         let predefined = match self.net.as_str() {
             "none" => Network::None,
             "host" => Network::Host,
             given => {
                 return Ok(Network::Named(Membership {
-                    network: Networks::open(&state_directory()?).find_to_join(given)?.name,
+                    network: Networks::open(&state_directory()?).find(given)?.name,
                     address: self.ip,
                     aliases: self.network_alias.clone(),
-                    ports: self.publish.clone(),
+                    ports: self.publish.iter().flat_map(|ports| ports.0.clone()).collect(),
                 }));
             }
         };

@@ -74,6 +74,8 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
     }
     // What is made here is for the container's users, too.
     fs::umask(0o022).map_err(|error| coded(error.into()))?;
+    // As long as this lasts, there is the network of an ordinary user's container.
+    let _stay = args.flags.network.enter().map_err(ours)?;
     let records = records().map_err(ours)?;
     let store = store().map_err(ours)?;
     let image = store.image(&args.image).map_err(ours)?;

@@ -51,6 +51,13 @@ pub(super) fn run(args: &Args) -> Outcome {
 }
 
 fn describe(network: &Network) -> Value {
+    let mut config = json!({ "Subnet": network.subnet });
+    if let Some(range) = network.range() {
+        config["IPRange"] = json!(range);
+    }
+    if let Some(gateway) = network.gateway() {
+        config["Gateway"] = json!(gateway);
+    }
     json!({
         "Name": network.name,
         "Id": network.id,
@@ -58,13 +65,10 @@ fn describe(network: &Network) -> Value {
         "Scope": "local",
         "Driver": network.driver.word(),
         "EnableIPv6": false,
-        "IPAM": { "Driver": "default", "Config": [{
-            "Subnet": network.subnet,
-            "Gateway": network.subnet.gateway(),
-        }] },
+        "IPAM": { "Driver": "default", "Config": [config] },
         "Internal": false,
         "Containers": network.members.all.iter().map(|member| member_of(network, member)).collect::<Map<_, _>>(),
-        "Options": {},
+        "Options": network.driver.options(),
         "Labels": network.labels,
     })
 }

@@ -17,6 +17,8 @@ pub(in crate::cli) struct Args {
 
 pub(super) fn run(args: &Args) -> Outcome {
     let networks = networks()?;
+    // What there is of an ordinary user's networks is in a namespace of his.
+    let _stay = networks.enter_if_kept()?;
     let mut code = ExitCode::SUCCESS;
     for given in &args.networks {
         match networks.remove(given) {

@@ -2,7 +2,7 @@
 
 use super::Network;
 use crate::container::error::Result;
-use crate::kernel::link::{self, Mac};
+use crate::kernel::link::{self, End, Mac};
 use crate::kernel::net::{Ipv4Addr, SocketAddrV4};
 use crate::kernel::nftables::{Action, Hook, Match, TableRule, delete_table, replace_table};
 use crate::kernel::{self, Errno, fs};
@@ -41,11 +41,29 @@ pub(super) fn unless(errno: Errno, done: kernel::Result<()>) -> kernel::Result<(
 /// Make it, as far as it is not there: after the machine has been started again nothing is.
 pub(super) fn make(network: &Network) -> Result<()> {
     let bridge = name(network);
-    let gateway = network.subnet.gateway();
+    let gateway = network.gateway().unwrap_or(network.subnet.gateway());
     unless(Errno::EEXIST, link::add_bridge(&bridge, mac(gateway)))?;
     unless(Errno::EEXIST, link::add_address(&bridge, gateway, network.subnet.prefix))?;
     link::set_up(&bridge)?;
     filter(network)
+}
+
+/// A pair of interfaces is made: one is a port of the bridge, and the other one the container's. One that is reached by
+/// ports of the host may ask for itself by such a port.
+pub(super) fn connect(port: &str, bridge: &str, end: &End, is_reached: bool) -> Result<()> {
+    let connect = || link::add_veth_port(port, bridge, end);
+    let connected = match connect() {
+        // It is named by the address. Whoever had that before has ended, and the kernel will clear it away some day.
+        Err(error) if error.errno == Errno::EEXIST => {
+            unless(Errno::ENODEV, link::delete(port))?;
+            connect()
+        }
+        connected => connected,
+    };
+    let connected = connected
+        .and_then(|()| if is_reached { unless(Errno::ENODEV, link::set_hairpin(port)) } else { Ok(()) });
+    // One that has ended tells itself why.
+    Ok(unless(Errno::ESRCH, connected)?)
 }
 
 /// The rules around it, as its members have them. What the host itself sends to a published port can come from a

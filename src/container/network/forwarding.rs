@@ -57,5 +57,14 @@ pub(super) fn end(dir: &Path) -> Result<()> {
         kernel::fs::write(IP_FORWARD, "0")?;
         delete_table(TABLE)?;
     }
-    doing(format!("cannot remove {}", mark.display()), fs::remove_file(&mark))
+    forget(dir)
+}
+
+/// Where it was switched on is no more.
+pub(super) fn forget(dir: &Path) -> Result<()> {
+    let mark = mark(dir);
+    match fs::remove_file(&mark) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => doing(format!("cannot remove {}", mark.display()), removed),
+    }
 }

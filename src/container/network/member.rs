@@ -4,20 +4,15 @@ use std::fs;
 use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Locked, Network, Networks, Port, Subnet, bridge, hosts};
+use super::{Endpoint, Locked, Network, Networks, Port, bridge, hosts};
 use crate::container::error::{Error, Result, doing};
 use crate::container::records::{Container, Id, Record, Records, State};
 use crate::container::spec::{self, Membership};
-use crate::kernel::link::{self, End, Mac};
-use crate::kernel::{Errno, Pid};
+use crate::kernel::link::Mac;
 use crate::state::write_at_once;
-
-/// What the interface is called in the container.
-const INTERFACE: &str = "eth0";
 
 /// Who is on a network.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -51,59 +46,6 @@ impl Member {
     }
 }
 
-/// The place of a container on a network.
-#[derive(Debug)]
-pub struct Endpoint {
-    /// What the host calls its end of the cable.
-    port: String,
-    bridge: String,
-    address: Ipv4Addr,
-    subnet: Subnet,
-    hosts: PathBuf,
-    /// The host's ports, as long as they are its own.
-    held: Vec<OwnedFd>,
-}
-
-impl Endpoint {
-    /// From the host: a pair of interfaces, one of which is a port of the bridge, and the other one the container's.
-    pub(in crate::container) fn connect(&self, inside: Pid) -> Result<()> {
-        let end = End { name: INTERFACE, mac: bridge::mac(self.address), inside: Some(inside) };
-        let connect = || link::add_veth_port(&self.port, &self.bridge, &end);
-        let connected = match connect() {
-            // It is named by the address. Whoever had that before has ended, and the kernel will clear it away some day.
-            Err(error) if error.errno == Errno::EEXIST => {
-                bridge::unless(Errno::ENODEV, link::delete(&self.port))?;
-                connect()
-            }
-            connected => connected,
-        };
-        let connected = connected.and_then(|()| {
-            // It may ask for itself by a port of the host.
-            let reached = !self.held.is_empty();
-            if reached { bridge::unless(Errno::ENODEV, link::set_hairpin(&self.port)) } else { Ok(()) }
-        });
-        // One that has ended tells itself why.
-        Ok(bridge::unless(Errno::ESRCH, connected)?)
-    }
-
-    /// In the container: its address, and the way out.
-    pub(in crate::container) fn configure(&self) -> Result<()> {
-        link::add_address(INTERFACE, self.address, self.subnet.prefix)?;
-        link::set_up(INTERFACE)?;
-        Ok(link::add_default_route(self.subnet.gateway())?)
-    }
-
-    /// Whoever looks after the container keeps the host's ports for it.
-    pub(in crate::container) fn into_held(self) -> Vec<OwnedFd> {
-        self.held
-    }
-
-    /// The names of all members, in a file.
-    pub(in crate::container) fn hosts(&self) -> &Path {
-        &self.hosts
-    }
-}
-
 impl Networks {
     /// Who is on a network. Nothing waited for the disk when that was written: after a power cut nobody is.
     pub(super) fn members(&self, name: &str) -> Result<Members> {
@@ -131,8 +73,7 @@ impl Networks {
     fn try_join(&self, record: &Record, hostname: &str, wanted: &Membership) -> Result<Endpoint> {
         let locked = self.lock()?;
         let mut network = self.find(&wanted.network)?;
-        let bridge = bridge::name(&network);
-        if !link::exists(&bridge) {
+        if !network.driver.is_there(&network) {
             locked.make(&network)?;
         }
         let address = network.choose_address(wanted.address)?;
@@ -146,19 +87,19 @@ impl Networks {
             }
         }
         let mut ports = wanted.ports.clone();
+        network.driver.check_ports(&ports)?;
         let held = ports.iter_mut().map(Port::hold).collect::<Result<Vec<OwnedFd>>>()?;
         let publishes = !ports.is_empty();
         if publishes {
             self.check_unpublished(&ports)?;
         }
-        let (id, name, subnet) = (record.id.clone(), record.created.name.clone(), network.subnet);
+        let (id, name) = (record.id.clone(), record.created.name.clone());
         network.members.all.push(Member { id, name, address, names, ports });
         locked.write_members(&network)?;
         if publishes {
             bridge::filter(&network)?;
         }
-        let hosts = self.file(&network.name, "hosts");
-        Ok(Endpoint { port: bridge::port(address), bridge, address, subnet, hosts, held })
+        Endpoint::new(&network, address, self.file(&network.name, "hosts"), held)
     }
 
     /// Of a container whose supervisor was killed nobody holds the ports, and the packet filter knows them still.
@@ -237,23 +178,29 @@ impl Network {
     }
 
     fn choose_address(&self, wanted: Option<Ipv4Addr>) -> Result<Ipv4Addr> {
-        let is_free = |address: &Ipv4Addr| !self.members.all.iter().any(|member| member.address == *address);
+        let machine = self.driver.neighbours()?;
+        let is_taken = |address: Ipv4Addr| {
+            let members = self.members.all.iter().map(|member| member.address);
+            self.gateway() == Some(address) || members.chain(machine.clone()).any(|other| other == address)
+        };
         let Some(wanted) = wanted else {
-            let behind = self.subnet.hosts().filter(|address| Some(*address) > self.members.last);
-            return behind.chain(self.subnet.hosts()).find(is_free).ok_or_else(|| {
-                let why =
-                    format!("no available IPv4 addresses on the network {}, {}", self.name, self.subnet);
+            let range = || self.range.unwrap_or(self.subnet).addresses();
+            let behind = range().filter(|address| Some(*address) > self.members.last);
+            let mut usable = behind.chain(range()).filter(|address| self.subnet.is_host(*address));
+            return usable.find(|address| !is_taken(*address)).ok_or_else(|| {
+                let pool = self.range.unwrap_or(self.subnet);
+                let why = format!("no available IPv4 addresses on the network {}, {pool}", self.name);
                 Error::usage(
                     why,
                     "remove a container of it, or make a network with more: --subnet 10.0.0.0/16",
                 )
             });
         };
-        if !self.subnet.contains(wanted) || [self.subnet.first, self.subnet.broadcast()].contains(&wanted) {
+        if !self.subnet.is_host(wanted) {
             let why = format!("no configured subnet contains IP address {wanted}");
             return Err(Error::usage(why, format!("the network {} has {}", self.name, self.subnet)));
         }
-        if wanted == self.subnet.gateway() || !is_free(&wanted) {
+        if is_taken(wanted) {
             let hint = format!("leave --ip away, or see who has it: glassbox network inspect {}", self.name);
             return Err(Error::usage(format!("the address {wanted} is already in use"), hint));
         }

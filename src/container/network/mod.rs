@@ -4,10 +4,11 @@
 //! networks/NAME.json         a network
 //! networks/NAME.members      who is on it
 //! networks/NAME.hosts        their names: the file /etc/hosts of each of them
+//! networks/namespace         who keeps the network namespace of an ordinary user: see rootless
 //! networks/                  locked by whoever changes anything of any network
 //! ```
-//! What the kernel has of a network follows from its record: a bridge, whose name comes from the network's number, and a
-//! table of the packet filter of the same name. The record is written before they are made, and removed after they
+//! What the kernel has of a network follows from its record and its [driver](Driver). With most it is a bridge, whose name
+//! comes from the network's number, and a table of the packet filter of the same name. The record is written before they are made, and removed after they
 //! are. So whoever is killed in between leaves a network that is listed, can be used, and can be removed: each step is
 //! done again, and that it was done before is as good.
 //!
@@ -15,62 +16,43 @@
 //! One whose supervisor was killed is a member until the next command [settles](Records::all) it.
 
 mod bridge;
+mod driver;
+mod endpoint;
 mod forwarding;
 mod hosts;
+mod keeper;
+mod macvlan;
 pub mod member;
 mod port;
+mod rootless;
 mod subnet;
+mod vxlan;
+mod way_out;
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use driver::Driver;
+pub use endpoint::Endpoint;
 pub use hosts::resolvers;
-pub use member::{Endpoint, Member, Members};
-pub use port::Port;
+pub use member::{Member, Members};
+pub use port::{Port, Ports};
+pub use rootless::{Stay, is_ordinary};
 pub use subnet::Subnet;
 
 use super::error::{Error, Result, doing};
 use super::records::{Id, Records, now};
-use crate::image::Users;
 use crate::kernel::at::{Lock, flock};
 use crate::state::write_atomically;
 
 /// The names of networks that are always there: none at all, and the host's.
 pub const PREDEFINED: [&str; 2] = ["host", "none"];
-
-/// How the containers of a network are connected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Driver {
-    /// By a switch of the host's, which is also their way out.
-    Bridge,
-}
-
-impl Driver {
-    /// Docker's word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Driver::Bridge => "bridge",
-        }
-    }
-
-    /// By that word.
-    pub fn named(word: &str) -> Result<Self> {
-        match word {
-            "bridge" => Ok(Driver::Bridge),
-            "none" | "null" | "host" => {
-                let why = format!("only one instance of {word:?} network is allowed");
-                Err(Error::usage(why, format!("it is there already: glassbox run --net {word} IMAGE")))
-            }
-            _ => Err(Error::usage(format!("there is no network driver {word:?}"), "the driver is bridge")),
-        }
-    }
-}
 
 /// A network.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -85,6 +67,12 @@ pub struct Network {
     pub driver: Driver,
     /// Its addresses.
     pub subnet: Subnet,
+    /// Those of them that are given out here, if not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    range: Option<Subnet>,
+    /// Who knows the way out, if not the first of its addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gateway: Option<Ipv4Addr>,
     /// Whatever its maker wants to say about it.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
@@ -102,6 +90,10 @@ pub struct Wanted {
     pub driver: Driver,
     /// Its addresses; some that nobody has, if they are not given.
     pub subnet: Option<Subnet>,
+    /// Those of them that are given out here; all, if nothing is said.
+    pub range: Option<Subnet>,
+    /// Who knows the way out; the first of them, if nothing is said.
+    pub gateway: Option<Ipv4Addr>,
     /// Whatever its maker wants to say about it.
     pub labels: BTreeMap<String, String>,
 }
@@ -195,31 +187,35 @@ impl Networks {
         }
     }
 
-    /// The network that a container is to be on. Whoever can make none is told so.
-    pub fn find_to_join(&self, given: &str) -> Result<Network> {
-        check_powers()?;
-        self.find(given)
-    }
-
     /// Make a network.
     pub fn create(&self, wanted: Wanted) -> Result<Network> {
-        check_name(&wanted.name)?;
-        check_powers()?;
+        let Wanted { name, driver, subnet, range, gateway, labels } = wanted;
+        check_name(&name)?;
+        driver.check_powers()?;
         let locked = self.lock()?;
         let others = self.all()?;
-        if others.iter().any(|other| other.name == wanted.name) {
+        if others.iter().any(|other| other.name == name) {
             let hint = "take another name, or remove that one: glassbox network rm";
-            let why = format!("network with name {} already exists", wanted.name);
-            return Err(Error::usage(why, format!("{hint} {}", wanted.name)));
+            let why = format!("network with name {} already exists", name);
+            return Err(Error::usage(why, format!("{hint} {}", name)));
         }
-        let subnet = choose(wanted.subnet, &others)?;
-        let Wanted { name, driver, labels, .. } = wanted;
+        if matches!(driver, Driver::Vxlan(_)) && subnet.is_none() {
+            let why = "a vxlan network needs a subnet, the same on both machines";
+            return Err(Error::usage(
+                why,
+                "and a part of it for each: --subnet 10.1.2.0/24 --ip-range 10.1.2.64/26",
+            ));
+        }
+        let subnet = Subnet::choose(subnet, &others, driver.interface()?)?;
+        check_within(subnet, range, gateway)?;
         let network = Network {
             id: Id::draw(),
             name,
             created: now(),
             driver,
             subnet,
+            range,
+            gateway,
             labels,
             members: Members::default(),
         };
@@ -252,6 +248,19 @@ impl Networks {
     }
 }
 
+impl Network {
+    /// Who knows the way out, if anybody does.
+    pub fn gateway(&self) -> Option<Ipv4Addr> {
+        let nobody = matches!(self.driver, Driver::Vxlan(_));
+        self.gateway.or(Some(self.subnet.gateway()).filter(|_| !nobody))
+    }
+
+    /// Those of its addresses that are given out here, if not all.
+    pub fn range(&self) -> Option<Subnet> {
+        self.range
+    }
+}
+
 impl Locked<'_> {
     fn write(&self, network: &Network) -> Result<()> {
         let path = self.networks.file(&network.name, "json");
@@ -262,22 +271,28 @@ impl Locked<'_> {
 
     /// What the kernel has to have of it, as far as that is not there.
     fn make(&self, network: &Network) -> Result<()> {
-        match network.driver {
-            Driver::Bridge => {
-                bridge::make(network)?;
-                forwarding::begin(&self.networks.dir())
-            }
+        if is_ordinary() {
+            // It comes with the first container, in the namespace that is made for that.
+            return Ok(());
         }
+        network.driver.make(network)?;
+        if network.driver == Driver::Bridge { forwarding::begin(&self.networks.dir()) } else { Ok(()) }
     }
 
     /// All that there is of it, its record last.
     fn clear(&self, network: &Network) -> Result<()> {
-        match network.driver {
-            Driver::Bridge => bridge::remove(network)?,
+        if !is_ordinary() {
+            network.driver.remove(network)?;
         }
         let others = self.networks.all()?;
         if !others.iter().any(|other| other.driver == Driver::Bridge && other.id != network.id) {
-            forwarding::end(&self.networks.dir())?;
+            let dir = self.networks.dir();
+            if is_ordinary() {
+                forwarding::forget(&dir)?;
+                self.networks.forget_keeper()?;
+            } else {
+                forwarding::end(&dir)?;
+            }
         }
         for kind in ["hosts", "members", "json"] {
             let path = self.networks.file(&network.name, kind);
@@ -308,35 +323,18 @@ fn check_predefined(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Interfaces are made by whoever rules the network namespace.
-fn check_powers() -> Result<()> {
-    match Users::of_caller() {
-        Users::All | Users::Inside => Ok(()),
-        Users::Ranges { .. } | Users::One => {
-            let hint =
-                "run it as root, or give a container the host's network: glassbox run --net host IMAGE";
-            Err(Error::usage("an ordinary user can neither make nor join networks on this machine", hint))
-        }
+/// What is given out, and who knows the way out, has to be in it.
+fn check_within(subnet: Subnet, range: Option<Subnet>, gateway: Option<Ipv4Addr>) -> Result<()> {
+    if let Some(range) = range.filter(|range| range.prefix < subnet.prefix || !subnet.contains(range.first)) {
+        let why = format!("the range {range} is not in the subnet {subnet}");
+        return Err(Error::usage(
+            why,
+            "name a part of it, and the subnet: --subnet 10.1.2.0/24 --ip-range 10.1.2.64/26",
+        ));
     }
-}
-
-/// The subnet that was asked for, if nobody has any of it, or one that nobody has.
-fn choose(wanted: Option<Subnet>, others: &[Network]) -> Result<Subnet> {
-    let machine = Subnet::of_machine()?;
-    let Some(wanted) = wanted else {
-        let taken: Vec<Subnet> = others.iter().map(|other| other.subnet).chain(machine).collect();
-        return Subnet::free_of(&taken);
-    };
-    let hint = "choose another one, or leave --subnet away: then one is chosen that nobody has";
-    if let Some(other) = others.iter().find(|other| other.subnet.overlaps(wanted)) {
-        let why = format!("pool {wanted} overlaps with the network {}, {}", other.name, other.subnet);
-        return Err(Error::usage(why, hint));
+    if let Some(gateway) = gateway.filter(|gateway| !subnet.is_host(*gateway)) {
+        let why = format!("no configured subnet contains the gateway {gateway}");
+        return Err(Error::usage(why, "name both: --subnet 10.1.2.0/24 --gateway 10.1.2.1"));
     }
-    match machine.iter().find(|other| other.overlaps(wanted)) {
-        Some(other) => {
-            let why = format!("pool {wanted} overlaps with {other}, a network of this machine");
-            Err(Error::usage(why, hint))
-        }
-        None => Ok(wanted),
-    }
+    Ok(())
 }

@@ -68,10 +68,14 @@ impl fmt::Display for Port {
     }
 }
 
-impl FromStr for Port {
+/// Ports that were asked for together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ports(pub Vec<Port>);
+
+impl FromStr for Ports {
     type Err = String;
 
-    /// `[[ADDRESS:]HOST:]CONTAINER[/PROTOCOL]`
+    /// `[[ADDRESS:]HOST:]CONTAINER[/PROTOCOL]`, with a port or `FIRST-LAST` for each side.
     fn from_str(text: &str) -> std::result::Result<Self, String> {
         let (places, protocol) = match text.split_once('/') {
             None => (text, Protocol::Tcp),
@@ -79,21 +83,34 @@ impl FromStr for Port {
             Some((places, "udp")) => (places, Protocol::Udp),
             Some((_, other)) => return Err(format!("{other:?} is no protocol with ports: tcp or udp")),
         };
-        let number = |text: &str| match text.parse::<u16>() {
-            Ok(port) if port > 0 => Ok(port),
-            _ => Err(format!("{text:?} is no port: a number from 1 to 65535")),
-        };
         let parts: Vec<&str> = places.split(':').collect();
         let (address, host, container) = match parts.as_slice() {
             [container] => ("0.0.0.0", "", container),
             [host, container] => ("0.0.0.0", *host, container),
             [address, host, container] => (*address, *host, container),
-            _ => return Err("write it like 8080:80, 127.0.0.1:8080:80 or 53:53/udp".into()),
+            _ => return Err("write it like 8080:80, 127.0.0.1:8080:80, 8000-8010:80-90 or 53:53/udp".into()),
         };
         let address = address.parse().map_err(|_| format!("{address:?} is no address of IP version 4"))?;
-        let host = if host.is_empty() { 0 } else { number(host)? };
-        Ok(Self { address, host, container: number(container)?, protocol })
+        let containers = range(container)?;
+        let hosts = if host.is_empty() { vec![0; containers.len()] } else { range(host)? };
+        if hosts.len() != containers.len() {
+            let (these, those) = (hosts.len(), containers.len());
+            return Err(format!("{these} ports of the host cannot lead to {those} of the container"));
+        }
+        let pairs = hosts.into_iter().zip(containers);
+        Ok(Self(pairs.map(|(host, container)| Port { address, host, container, protocol }).collect()))
     }
+}
+
+/// A port, or the ports from one to another.
+fn range(text: &str) -> std::result::Result<Vec<u16>, String> {
+    let number = |text: &str| match text.parse::<u16>() {
+        Ok(port) if port > 0 => Ok(port),
+        _ => Err(format!("{text:?} is no port: a number from 1 to 65535")),
+    };
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let (first, last) = (number(first)?, number(last)?);
+    if first > last { Err(format!("{text:?} ends before it begins")) } else { Ok((first..=last).collect()) }
 }
 
 #[cfg(test)]
@@ -102,13 +119,19 @@ mod tests {
 
     #[test]
     fn ports_are_written_as_docker_writes_them() {
-        let shown = |text: &str| text.parse::<Port>().map(|port| port.to_string()).unwrap_or_default();
+        let shown = |text: &str| {
+            let ports = text.parse::<Ports>().map(|ports| ports.0).unwrap_or_default();
+            ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        };
         assert_eq!(shown("8080:80"), "0.0.0.0:8080->80/tcp");
         assert_eq!(shown("127.0.0.1:53:5353/udp"), "127.0.0.1:53->5353/udp");
         assert_eq!(shown("127.0.0.1::80"), "127.0.0.1:0->80/tcp");
         assert_eq!(shown("80"), "0.0.0.0:0->80/tcp");
-        for wrong in ["", "0:80", "8080:", "80/icmp", "[::1]:80:80", "1:2:3:4", "70000:80", "80-90:80-90"] {
-            assert!(wrong.parse::<Port>().is_err(), "{wrong}");
+        assert_eq!(shown("8000-8001:80-81/udp"), "0.0.0.0:8000->80/udp 0.0.0.0:8001->81/udp");
+        assert_eq!(shown("80-81"), "0.0.0.0:0->80/tcp 0.0.0.0:0->81/tcp");
+        let wrong = ["", "0:80", "8080:", "80/icmp", "[::1]:80:80", "1:2:3:4", "70000:80"];
+        for wrong in wrong.into_iter().chain(["80-90:80", "80-90:80-91", "90-80", "80-", "-80:1-2"]) {
+            assert!(wrong.parse::<Ports>().is_err(), "{wrong}");
         }
     }
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::Network;
 use crate::container::error::{Error, Result};
 use crate::kernel::link;
 
@@ -38,14 +39,19 @@ impl Subnet {
         Ipv4Addr::from(u32::from(self.first) | !mask(self.prefix))
     }
 
-    /// The address of the one who knows the way out.
+    /// The address of the one who knows the way out, if nobody else was named.
     pub fn gateway(self) -> Ipv4Addr {
         Ipv4Addr::from(u32::from(self.first) + 1)
     }
 
-    /// Those that containers can have.
-    pub fn hosts(self) -> impl Iterator<Item = Ipv4Addr> {
-        (u32::from(self.first) + 2..u32::from(self.broadcast())).map(Ipv4Addr::from)
+    /// All of its addresses.
+    pub fn addresses(self) -> impl Iterator<Item = Ipv4Addr> {
+        (u32::from(self.first)..=u32::from(self.broadcast())).map(Ipv4Addr::from)
+    }
+
+    /// Whether an address can be somebody's: the first one means the network, and the last one everybody.
+    pub fn is_host(self, address: Ipv4Addr) -> bool {
+        self.contains(address) && address != self.first && address != self.broadcast()
     }
 
     /// Whether an address is one of its own.
@@ -72,10 +78,33 @@ impl Subnet {
         })
     }
 
-    /// Those that this machine has addresses in, or knows ways to.
-    pub fn of_machine() -> Result<Vec<Self>> {
-        let networks = link::networks()?;
-        Ok(networks.into_iter().map(|(address, prefix)| Self::around(address, prefix)).collect())
+    /// Those that this machine has addresses in, or knows ways to, except by the interface with this number.
+    pub fn of_machine(except: Option<u32>) -> Result<Vec<Self>> {
+        let networks = link::networks()?.into_iter();
+        let others = networks.filter(|reached| except.is_none() || reached.link != except);
+        Ok(others.map(|reached| Self::around(reached.address, reached.prefix)).collect())
+    }
+
+    /// The subnet that was asked for, if nobody has any of it, or one that nobody has. A network on an interface of the
+    /// machine has what is reached by that.
+    pub(super) fn choose(wanted: Option<Self>, others: &[Network], on: Option<u32>) -> Result<Self> {
+        let machine = Self::of_machine(on.filter(|_| wanted.is_some()))?;
+        let Some(wanted) = wanted else {
+            let taken: Vec<Self> = others.iter().map(|other| other.subnet).chain(machine).collect();
+            return Self::free_of(&taken);
+        };
+        let hint = "choose another one, or leave --subnet away: then one is chosen that nobody has";
+        if let Some(other) = others.iter().find(|other| other.subnet.overlaps(wanted)) {
+            let why = format!("pool {wanted} overlaps with the network {}, {}", other.name, other.subnet);
+            return Err(Error::usage(why, hint));
+        }
+        match machine.iter().find(|other| other.overlaps(wanted)) {
+            Some(other) => {
+                let why = format!("pool {wanted} overlaps with {other}, a network of this machine");
+                Err(Error::usage(why, hint))
+            }
+            None => Ok(wanted),
+        }
     }
 }
 
@@ -144,7 +173,8 @@ mod tests {
         }
         let subnet: Subnet = "10.0.0.0/30".parse().unwrap_or_else(|why| panic!("{why}"));
         assert_eq!(subnet.gateway(), Ipv4Addr::new(10, 0, 0, 1));
-        assert_eq!(subnet.hosts().collect::<Vec<_>>(), [Ipv4Addr::new(10, 0, 0, 2)]);
+        let hosts = subnet.addresses().filter(|address| subnet.is_host(*address));
+        assert_eq!(hosts.collect::<Vec<_>>(), [1, 2].map(|last| Ipv4Addr::new(10, 0, 0, last)));
         assert_eq!(subnet.broadcast(), Ipv4Addr::new(10, 0, 0, 3));
     }
 }

@@ -106,15 +106,29 @@ pub fn learned(bridge: u32) -> Result<Vec<LearnedAddress>> {
     Ok(messages.iter().filter_map(entry).collect())
 }
 
+/// A network that is reached without a gateway or with one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reached {
+    /// An address in it: one of the machine's own, or the first.
+    pub address: Ipv4Addr,
+    /// How many bits all of its addresses have in common.
+    pub prefix: u8,
+    /// The number of the interface by which it is reached.
+    pub link: Option<u32>,
+}
+
 /// `RTM_GETADDR` and `RTM_GETROUTE`: the networks of IP version 4 that the caller's network namespace has addresses in, or
-/// knows ways to: each with how many bits its addresses have in common. The default route is none.
+/// knows ways to. The default route is none.
 /// <https://man7.org/linux/man-pages/man7/rtnetlink.7.html>
-pub fn networks() -> Result<Vec<(Ipv4Addr, u8)>> {
+pub fn networks() -> Result<Vec<Reached>> {
     /// `struct ifaddrmsg`.
     const IFADDRMSG: usize = 8;
     /// `struct rtmsg`.
     const RTMSG: usize = 12;
-    const LOCAL_OR_DESTINATION: [u16; 2] = [2, 1];
+    const IFA_LOCAL: u16 = 2;
+    /// `IFA_ADDRESS` of an address, `RTA_DST` of a route.
+    const DESTINATION: u16 = 1;
+    const RTA_OIF: u16 = 4;
     let mut networks = vec![];
     for (what, kind, length) in
         [("RTM_GETADDR", RTM_GETADDR, IFADDRMSG), ("RTM_GETROUTE", RTM_GETROUTE, RTMSG)]
@@ -124,14 +138,16 @@ pub fn networks() -> Result<Vec<(Ipv4Addr, u8)>> {
         for message in asked(what, dump(SockProtocol::NetlinkRoute, kind, &header))? {
             let Some((head, rest)) = message.split_at_checked(length) else { continue };
             let attributes = attributes(rest);
-            // Of a route there is the second one only: its first bits.
-            let kinds =
-                if kind == RTM_GETADDR { &LOCAL_OR_DESTINATION[..] } else { &LOCAL_OR_DESTINATION[1..] };
+            let (kinds, link) = if kind == RTM_GETADDR {
+                (&[IFA_LOCAL, DESTINATION][..], number(&head[4..8]))
+            } else {
+                (&[DESTINATION][..], find(&attributes, RTA_OIF).and_then(number))
+            };
             let address = kinds.iter().find_map(|kind| <[u8; 4]>::try_from(find(&attributes, *kind)?).ok());
-            networks.extend(address.map(|octets| (Ipv4Addr::from(octets), head[1])));
+            networks.extend(address.map(|octets| Reached { address: octets.into(), prefix: head[1], link }));
         }
     }
-    networks.retain(|(_, prefix)| *prefix > 0);
+    networks.retain(|reached| reached.prefix > 0);
     Ok(networks)
 }
 

@@ -1,0 +1,84 @@
+//! The place of a container on a network: an interface, its address, the way out.
+
+use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use super::{Driver, Network, Subnet, bridge, macvlan};
+use crate::container::error::Result;
+use crate::kernel::Pid;
+use crate::kernel::link::{self, End};
+
+/// What the interface is called in the container.
+const INTERFACE: &str = "eth0";
+
+/// The place of a container on a network.
+#[derive(Debug)]
+pub struct Endpoint {
+    cable: Cable,
+    address: Ipv4Addr,
+    subnet: Subnet,
+    gateway: Option<Ipv4Addr>,
+    /// The longest packet, if that is not Ethernet's.
+    mtu: Option<u32>,
+    hosts: PathBuf,
+    /// The host's ports, as long as they are its own.
+    held: Vec<OwnedFd>,
+}
+
+/// Where the interface's other end is.
+#[derive(Debug)]
+enum Cable {
+    /// The host calls it by this name, and it is a port of this bridge.
+    Port(String, String),
+    /// There is none: it is on this interface of the host.
+    On(String),
+}
+
+impl Endpoint {
+    /// The place with this address.
+    pub(super) fn new(
+        network: &Network,
+        address: Ipv4Addr,
+        hosts: PathBuf,
+        held: Vec<OwnedFd>,
+    ) -> Result<Self> {
+        let cable = match &network.driver {
+            Driver::Bridge | Driver::Vxlan(_) => Cable::Port(bridge::port(address), bridge::name(network)),
+            Driver::Macvlan { parent } => Cable::On(parent.clone()),
+        };
+        let mtu = match &network.driver {
+            Driver::Vxlan(tunnel) => Some(tunnel.mtu()?),
+            Driver::Bridge | Driver::Macvlan { .. } => None,
+        };
+        let (subnet, gateway) = (network.subnet, network.gateway());
+        Ok(Self { cable, address, subnet, gateway, mtu, hosts, held })
+    }
+
+    /// From the host: the container's interface is made into it.
+    pub(in crate::container) fn connect(&self, inside: Pid) -> Result<()> {
+        let end = End { name: INTERFACE, mac: bridge::mac(self.address), inside: Some(inside) };
+        match &self.cable {
+            Cable::Port(port, bridge) => bridge::connect(port, bridge, &end, !self.held.is_empty()),
+            Cable::On(parent) => macvlan::connect(parent, &end),
+        }
+    }
+
+    /// In the container: its address, and the way out.
+    pub(in crate::container) fn configure(&self) -> Result<()> {
+        link::add_address(INTERFACE, self.address, self.subnet.prefix)?;
+        self.mtu.map_or(Ok(()), |mtu| link::set_mtu(INTERFACE, mtu))?;
+        link::set_up(INTERFACE)?;
+        Ok(self.gateway.map_or(Ok(()), link::add_default_route)?)
+    }
+
+    /// Whoever looks after the container keeps the host's ports for it.
+    pub(in crate::container) fn into_held(self) -> Vec<OwnedFd> {
+        self.held
+    }
+
+    /// The names of all members, in a file.
+    pub(in crate::container) fn hosts(&self) -> &Path {
+        &self.hosts
+    }
+}

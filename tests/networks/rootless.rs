@@ -1,0 +1,187 @@
+//! Networks of an ordinary user, whom root plays on a host of its own.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use glassbox::kernel::link;
+use glassbox::kernel::mount::{bind, make_private};
+use glassbox::kernel::namespace::{Kind, unshare};
+use glassbox::kernel::net::loopback_up;
+use libtest_mimic::Trial;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::common::host::Host;
+use crate::common::killed::killed;
+use crate::common::{eventually, has_tool, is_root, processes, skip, trial};
+use crate::join::{Outside, connect, kill_supervisor, listen};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial("rootless: containers reach each other", || as_ordinary_user("rootless networks", both)),
+        trial("rootless: the way out", || as_ordinary_user("the way out", way_out)),
+        trial("rootless: no way out is said", || as_ordinary_user("no way out", no_way_out)),
+        trial("rootless: a keeper that was killed", || as_ordinary_user("a killed keeper", keeper_killed)),
+        trial("rootless: killed while it starts", || as_ordinary_user("killed", at_every_step)),
+    ]
+}
+
+/// On a host whose devices and mounts are this test's, too.
+fn as_ordinary_user(test: &str, work: impl FnOnce(&Host) + Send) {
+    let in_namespaces = || {
+        if !is_root() {
+            return skip(test, "it takes root to play somebody else");
+        }
+        if let Err(error) = unshare(&[Kind::Net, Kind::Mnt]) {
+            return skip(test, error);
+        }
+        make_private("/").unwrap();
+        loopback_up().unwrap();
+        let host = Host::of_ordinary_user();
+        if host.has_containers(test) {
+            work(&host);
+        }
+    };
+    let ended = std::thread::scope(|scope| scope.spawn(in_namespaces).join());
+    if let Err(panic) = ended {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// Wait until nothing is there any more of an ordinary user's networks.
+fn nothing_left(host: &Host) {
+    let home = format!("XDG_STATE_HOME={}", host.home.path().display());
+    eventually("the keeper ends", || processes::with_environment(&home).is_empty());
+    let left = std::fs::read_dir(host.home.state().join("networks")).into_iter().flatten();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().path()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+fn address(host: &Host, container: &str) -> Ipv4Addr {
+    host.of(container, "{{.NetworkSettings.Networks.web.IPAddress}}").parse().unwrap()
+}
+
+/// What an ordinary user himself can see of it.
+pub(crate) fn life(host: &Host) {
+    host.says(&["network", "create", "--subnet", "10.9.0.0/24", "web"]);
+    host.container("a", &["--net", "web"]);
+    host.container("b", &["--net", "web", "--network-alias", "db"]);
+    assert_eq!(["a", "b"].map(|name| address(host, name).to_string()), ["10.9.0.2", "10.9.0.3"]);
+    assert!(host.inside("a", &["cat", "/etc/hosts"]).contains("10.9.0.3\tb db "));
+    assert_eq!(host.inside("a", &["ls", "/sys/class/net"]), "eth0\nlo");
+    assert!(link::links().unwrap().iter().all(|link| !link.name.starts_with("gb-")), "not on the host");
+    host.refuses(&["network", "rm", "web"], "network web has active endpoints: a (");
+    host.says(&["rm", "-f", "a", "b"]);
+    host.says(&["network", "rm", "web"]);
+    nothing_left(host);
+}
+
+fn both(host: &Host) {
+    life(host);
+    for name in ["web", "db"] {
+        host.says(&["network", "create", name]);
+    }
+    let [a, b] = ["a", "b"].map(|name| host.container(name, &["--net", "web"]));
+    let c = host.container("c", &["--net", "db"]);
+    let place = SocketAddrV4::new(address(host, "b"), 80);
+    let server = listen(&b, 80);
+    connect(&a, place).unwrap();
+    assert_eq!(server.accept().unwrap().1.ip(), address(host, "a"));
+    connect(&c, place).expect_err("another network does not reach it");
+    kill_supervisor(&c);
+    host.clear();
+    host.says(&["network", "rm", "web", "db"]);
+    nothing_left(host);
+}
+
+/// A device that everybody may open, as systems with udev have it.
+fn has_tun(host: &Host, test: &str) -> bool {
+    const TUN: &str = "/dev/net/tun";
+    let node = host.home.path().join("tun");
+    let made = glassbox::kernel::fs::mknod(&node, 10, 200)
+        .and_then(|()| glassbox::kernel::fs::chmod(&node, 0o666))
+        .and_then(|()| bind(&node, TUN));
+    if let Err(error) = &made {
+        skip(test, error);
+    }
+    made.is_ok()
+}
+
+fn way_out(host: &Host) {
+    if !has_tool("pasta", "the way out") || !has_tun(host, "the way out") {
+        return;
+    }
+    let outside = Outside::beside(host);
+    link::add_default_route(outside.address).unwrap();
+    host.says(&["network", "create", "web"]);
+    let a = host.container("a", &["--net", "web"]);
+    let server = listen(&outside.pid, 80);
+    let place = SocketAddrV4::new(outside.address, 80);
+    connect(&a, place).unwrap();
+    assert_eq!(server.accept().unwrap().1.ip(), outside.hosts);
+    // The same without pasta.
+    host.says(&["rm", "-f", "a"]);
+    if has_tool("slirp4netns", "another way out") {
+        eventually("the keeper ends", || !host.home.state().join("networks/namespace").exists());
+        let pasta = crate::common::find_tool("pasta").unwrap();
+        bind("/dev/null", &pasta).unwrap();
+        let b = host.container("b", &["--net", "web"]);
+        connect(&b, place).unwrap();
+        assert_eq!(server.accept().unwrap().1.ip(), outside.hosts);
+    }
+    host.clear();
+    host.says(&["network", "rm", "web"]);
+    nothing_left(host);
+}
+
+fn no_way_out(host: &Host) {
+    for tool in ["pasta", "slirp4netns"].iter().filter_map(|tool| crate::common::find_tool(tool)) {
+        bind("/dev/null", &tool).unwrap();
+    }
+    host.says(&["network", "create", "web"]);
+    let ran = host.glassbox(&["run", "--rm", "--net", "web", "tiny", "true"]);
+    let note = "note: neither pasta nor slirp4netns is installed: apt install passt; containers on this";
+    assert!(ran.code == Some(0) && ran.err.starts_with(note), "{ran}");
+    host.says(&["network", "rm", "web"]);
+    nothing_left(host);
+}
+
+fn keeper_killed(host: &Host) {
+    host.says(&["network", "create", "web"]);
+    host.container("a", &["--net", "web"]);
+    let kept = std::fs::read(host.home.state().join("networks/namespace")).unwrap();
+    let kept: serde_json::Value = serde_json::from_slice(&kept).unwrap();
+    let keeper = kept["process"]["pid"].as_i64().unwrap() as i32;
+    kill(Pid::from_raw(keeper), Signal::SIGKILL).unwrap();
+    let is_gone = || processes::Process::of(keeper).is_none_or(|process| !process.is_alive());
+    eventually("it ends", is_gone);
+    let run = ["run", "--rm", "--net", "web", "tiny", "true"];
+    host.refuses_with(125, &run, "the process that keeps this user's networks was killed");
+    host.says(&["rm", "-f", "a"]);
+    eventually("its supervisor ends", || host.glassbox(&run).code == Some(0));
+    host.says(&["network", "rm", "web"]);
+    nothing_left(host);
+}
+
+/// strace kills the command, its keeper or its container. Then the network can be used and removed, and nothing is left.
+fn at_every_step(host: &Host) {
+    if !has_tool("strace", "a container that is killed while it starts") {
+        return;
+    }
+    let mut kills = 0;
+    for step in ["flock", "unshare", "setns", "clone3", "sendto", "wait4"] {
+        for number in 1..=6 {
+            host.says(&["network", "create", "web"]);
+            let run = ["run", "--net", "web", "tiny", "true"];
+            let was_killed = killed(host, &run, step, number, false);
+            kills += u32::from(was_killed);
+            host.clear();
+            host.says(&["run", "--rm", "--net", "web", "tiny", "true"]);
+            host.says(&["network", "rm", "web"]);
+            nothing_left(host);
+            if !was_killed {
+                break;
+            }
+        }
+    }
+    assert!(kills > 8, "it was killed {kills} times");
+}
