@@ -6,6 +6,7 @@
 
 mod lesson;
 mod portable;
+mod readme;
 mod refusals;
 mod source;
 
