@@ -9,6 +9,9 @@ use crate::common::{finish, lab_runs, trial};
 use crate::schema;
 use crate::xml::{Element, element};
 
+/// The schema that the book gives its readers.
+const REPORT_SCHEMA: &str = include_str!("../../book/src/report.schema.json");
+
 const LAB: &str = "pid";
 /// What no format may take for its own.
 const NAME: &str = "O'Neil, \"Zoë\"\r\n<b>&amp; ]]> -- \t\u{1}\u{1b}[31m\u{7f}\u{85}\u{fffe} 名";
@@ -45,7 +48,7 @@ fn formats(bench: &Bench) {
         csv(&report(bench, "csv", student), student);
         let read = |format: &str| -> Value { serde_json::from_str(&report(bench, format, student)).unwrap() };
         let json = read("json");
-        schema::holds(&json, "report.schema.json");
+        schema::holds(&json, REPORT_SCHEMA);
         assert_eq!(json["student"], student);
         let results = read("gradescope");
         gradescope(&results);
