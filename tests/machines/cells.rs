@@ -111,7 +111,7 @@ pub(crate) const MACHINES: &[Machine] = &[
     Machine {
         name: "Linux 6.1, v2",
         cells: &[
-            always(thorough(Who::Root)),
+            thorough(Who::Root),
             plain(Who::Delegated),
             plain(Who::Login),
             always(under(Who::Login, "no_user_namespaces", "user.max_user_namespaces=0")),
@@ -136,7 +136,12 @@ pub(crate) const MACHINES: &[Machine] = &[
         cells: &[always(plain(Who::Root)), plain(Who::Login)],
         ..MACHINE
     },
-    Machine { name: "Linux 6.12, v2", kernel: "6.12", ..MACHINE },
+    Machine {
+        name: "Linux 6.12, v2",
+        kernel: "6.12",
+        cells: &[always(plain(Who::Root)), plain(Who::Delegated), plain(Who::Login)],
+        ..MACHINE
+    },
     Machine { name: "newest Linux, v2", kernel: "newest", ..MACHINE },
     Machine {
         name: "no memory controller",
