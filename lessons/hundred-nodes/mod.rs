@@ -227,7 +227,7 @@ fn who_knows_whom(stage: &mut Stage, network: &Network, nodes: &[Node]) -> Resul
     stage.check("nobody knew anybody").expect(0usize).saw((before, "/proc/*/net/arp"))?;
     stage.check("each knows whom it needs, and the host").expect(wanted).saw(&reading(after))?;
     if let Some(limit) = &network.limit {
-        stage.measure("entries that the kernel allows, where it has to ask", &limit.text, LIMIT);
+        stage.measure("entries it may ask for", &limit.text, LIMIT);
     }
     let observed = match after {
         after if after == nodes.len() => "one for each node",

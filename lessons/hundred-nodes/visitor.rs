@@ -86,7 +86,7 @@ pub(super) fn visit(visitor: &mut Stage, nodes: &[Node], targets: &[Vec<usize>])
         of_the_first += usize::from(heard.contains(&(nodes[0].name.clone(), nodes[0].address)));
         let (done, all) = (number + 1, nodes.len());
         if done.is_multiple_of(all.div_ceil(10)) || done == all {
-            visitor.gauge("nodes", done as u64, all as u64, "have heard of all that call them");
+            visitor.gauge("nodes", done as u64, all as u64, "have heard all callers");
         }
     }
     let wanted: usize = targets.iter().map(Vec::len).sum();

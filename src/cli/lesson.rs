@@ -93,6 +93,13 @@ pub(super) fn where_to_begin(lesson: &Lesson, step: usize) -> Result<Option<usiz
     Ok(chosen.map(|index| if index == 0 { step } else { 1 }))
 }
 
+/// What it builds on, as wide as the terminal is.
+fn foundation(lesson: &Lesson) -> String {
+    let options = textwrap::Options::new(Terminal::width()).initial_indent(" ").subsequent_indent(" ");
+    let options = options.word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::fill(&lesson.foundation(), options)
+}
+
 /// Do a lesson with the learner, again from its start as often as he wants.
 pub(super) fn learn(
     lesson: &'static Lesson,
@@ -111,7 +118,7 @@ pub(super) fn learn(
         writeln!(io::stdout())?;
         match from_step {
             1 if lesson.builds_on.is_empty() => {}
-            1 => writeln!(io::stdout(), " {}\n", lesson.foundation())?,
+            1 => writeln!(io::stdout(), "{}\n", foundation(lesson))?,
             2 => writeln!(io::stdout(), " step 1 is done again first, without being shown\n")?,
             _ => {
                 let last = from_step - 1;
