@@ -1,33 +1,34 @@
 //! Capabilities: root's power in pieces, five sets of them, and what is left without any.
 
+mod each;
 mod lab;
-
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::event::man;
 use crate::kernel::capability::{DOCKER_DEFAULT, Set, bound, capset, shown};
-use crate::kernel::clock::clock_settime;
+use crate::kernel::guarded::keep_awake;
 use crate::kernel::mount::{Flags, mount};
 use crate::kernel::namespace::Kind;
 use crate::kernel::process::Clone3;
 use crate::kernel::user::getuid;
 use crate::kernel::uts::sethostname;
 use crate::kernel::{Errno, Refused, fs, net};
-use crate::machine::Need;
+use crate::machine::{Need, Refusal};
 use crate::probe::Reading;
-use crate::probe::process::capabilities;
+use crate::probe::process::{capabilities, watched_events};
 use crate::stage::{Lesson, Program, Result, Shown, Stage};
+use each::{EVERYWHERE, Each, Props, SOMEWHERE, saying};
 
 /// The lesson.
 pub(super) const LESSON: Lesson = Lesson {
     id: "capabilities",
     title: "Capabilities",
-    minutes: 10,
+    minutes: 12,
     builds_on: &["user"],
-    steps: 3,
+    steps: 4,
     needs: &[
         Need::Namespace(Kind::User),
         Need::Namespace(Kind::Uts),
+        Need::Namespace(Kind::Ipc),
         Need::Namespace(Kind::Mnt),
         Need::Namespace(Kind::Net),
         Need::Program("cat"),
@@ -49,9 +50,14 @@ const SETS: [(&str, &str); 5] = [
 const CLOSED: &str = "/tmp/closed";
 const PLACE: &str = "/tmp/place";
 
+/// A file of root, and one that is not.
+const OWN: &str = "/tmp/own";
+const FOREIGN: &str = "/tmp/foreign";
+
 fn run(stage: &mut Stage) -> Result<()> {
     five_sets(stage)?;
     what_fails(stage)?;
+    one_by_one(stage)?;
     root_with_none(stage)
 }
 
@@ -120,7 +126,7 @@ fn what_fails(stage: &mut Stage) -> Result<()> {
     stage.step("what fails, and what works on");
     stage.say(
         "Another root tries what wants capabilities, in namespaces of its own, so that nothing changes outside of
-         them. Then it does the same with docker's list. The clock has no namespace: it is tried only afterwards.",
+         them. Then it does the same with docker's list.",
     );
     fs::create(CLOSED, "42\n")?;
     fs::chmod(CLOSED, 0)?;
@@ -145,13 +151,6 @@ fn what_fails(stage: &mut Stage) -> Result<()> {
                 if nth < DROPPED { ("without it", "EPERM") } else { ("kept by docker", "granted") };
             inside.check(format!("{claim}: {}", attempt.label)).expect(expected).saw(attempt)?;
         }
-        // If this were granted, the clock would be set to what it is.
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let refused = clock_settime(now).refused();
-        inside
-            .check("without CAP_SYS_TIME: the clock")
-            .expect(Errno::EPERM)
-            .saw((refused, "clock_settime()"))?;
         inside.hold()
     })?;
 
@@ -185,6 +184,90 @@ fn attempts() -> Vec<Reading> {
     tried.into_iter().map(|(what, call, refused)| Reading::new(what, call, said(refused))).collect()
 }
 // ANCHOR_END: what_fails
+
+// ANCHOR: one_by_one
+fn one_by_one(stage: &mut Stage) -> Result<()> {
+    stage.step("one by one");
+    stage.say(
+        "Docker takes twenty-seven. Three of them the kernel itself asks for nowhere: NET_BROADCAST, which has never come
+         to anything, and MAC_OVERRIDE and MAC_ADMIN, which the security module Smack wants. Each of the others guards
+         something, and one more root tries it, in a form from which nothing would come: reboot() without the numbers
+         that it wants, a module that is not there.",
+    );
+    let guess = stage.predict(
+        "One of these is granted without its capability, and does less than it was asked to. Which one?",
+        &["restart the machine", "choose a process's number", "keep the machine awake"],
+    );
+    fs::create(OWN, "42\n")?;
+    let foreign = if stage.scene().mode.is_rootless() { "/etc/passwd" } else { FOREIGN };
+    if foreign == FOREIGN {
+        fs::create(FOREIGN, "42\n")?;
+        fs::chown(FOREIGN, 1, 1)?;
+    }
+    let container = stage.child("container", apart().newipc(), |inside| {
+        inside.depending_on_machine(|| bound(DOCKER_DEFAULT))?;
+        capset(DOCKER_DEFAULT)?;
+        let props = Props::new(OWN, foreign)?;
+        attempt_each(inside, &EVERYWHERE, &props)?;
+        inside.depending_on_machine(|| attempt_each(inside, &SOMEWHERE, &props))?;
+
+        inside.say("And BLOCK_SUSPEND: the machine is not to sleep while this epoll instance has something waiting.");
+        let watched = net::stream_socket()?;
+        let epoll = keep_awake(&watched);
+        let observed = if epoll.is_ok() { "keep the machine awake" } else { "none of these" };
+        let events = watched_events(&epoll?)?;
+        inside.check("EPOLLWAKEUP, 0x20000000, was left out").expect("19").saw(&events)?;
+        inside.reveal(
+            guess,
+            observed,
+            "epoll_ctl() answers 0, and drops EPOLLWAKEUP: programs that ask for it in passing are to work on. What it waits
+             for is 0x19, which is EPOLLIN, EPOLLERR and EPOLLHUP. All others are refused outright.",
+        )?;
+        inside.hold()
+    })?;
+
+    let pid = container.pid();
+    stage.why(
+        "EPERM is the answer to who lacks a power. EACCES is the answer to who has no right to this one thing: a segment
+         that its mode closes, a file of somebody else, a place before others. There the capability is the exception
+         from a rule that holds for everybody. Most of these are asked for over the whole machine, so that root of a
+         user namespace hears the same with all of his.",
+        &[man("capabilities", 7)],
+    );
+    stage.try_it(format!("grep CapEff /proc/{pid}/status"), "the same fourteen");
+    stage.pause("a root waits that was refused everything")?;
+    container.finish()
+}
+
+/// Try these without their capabilities, and hold the answers against what the kernel says to whoever lacks them.
+fn attempt_each(inside: &Stage, list: &[Each], props: &Props) -> Result<()> {
+    let tried: Vec<(&Each, Option<Errno>)> = list.iter().map(|each| (each, each.tried(props))).collect();
+    let mut table = inside.side_by_side("without", "to", "is");
+    for (each, heard) in &tried {
+        let (what, says) = each.readings(*heard);
+        table = table.compare(&what, &says, each.call);
+    }
+    table.show();
+    let (missing, there): (Vec<_>, Vec<_>) =
+        tried.into_iter().partition(|(_, heard)| Each::is_missing(*heard));
+    for (each, heard) in missing {
+        let why = format!(
+            "{} answers {}: this kernel, or this file system, has no such thing here",
+            each.call,
+            heard.shown()
+        );
+        inside.skip(each.capability, Refusal { why, hint: "another kernel has".into() });
+    }
+    for errno in [Errno::EPERM, Errno::EACCES] {
+        let (expected, heard) = saying(&there, errno);
+        inside
+            .check(format!("without these the kernel says {}", errno.shown()))
+            .expect(expected)
+            .saw((heard, "the calls above"))?;
+    }
+    Ok(())
+}
+// ANCHOR_END: one_by_one
 
 // ANCHOR: root_with_none
 fn root_with_none(stage: &mut Stage) -> Result<()> {

@@ -9,11 +9,13 @@ use nix::sys::stat::Mode;
 use super::record::{call, flag_names, quoted};
 use super::{Result, raw};
 
-/// Whether an object that is not there is made, for its owner alone.
+/// Whether an object that is not there is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
-    /// `IPC_CREAT|0600`.
+    /// `IPC_CREAT|0600`: for its owner alone.
     Create,
+    /// `IPC_CREAT` with mode 0: not even its owner may use it.
+    CreateClosed,
     /// It is an error: ENOENT.
     Refuse,
 }
@@ -22,6 +24,7 @@ impl Missing {
     fn flags(self) -> i32 {
         match self {
             Missing::Create => nix::libc::IPC_CREAT | 0o600,
+            Missing::CreateClosed => nix::libc::IPC_CREAT,
             Missing::Refuse => 0,
         }
     }
@@ -29,6 +32,7 @@ impl Missing {
     fn names(self) -> &'static str {
         match self {
             Missing::Create => "IPC_CREAT|0600",
+            Missing::CreateClosed => "IPC_CREAT|000",
             Missing::Refuse => "0",
         }
     }

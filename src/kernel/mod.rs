@@ -15,6 +15,7 @@ pub mod cgroup;
 pub mod clock;
 pub mod error;
 pub mod fs;
+pub mod guarded;
 pub mod ipc;
 pub mod link;
 pub mod mount;

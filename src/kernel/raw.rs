@@ -1,6 +1,8 @@
-//! The only file of the library with `unsafe` in it: calls for which the libraries have no safe function.
+//! All `unsafe` of the library is in here and in `raw/`: calls for which the libraries have no safe function.
 
 #![allow(unsafe_code, reason = "fenced here; every block says why it is sound")]
+
+pub(super) mod guarded;
 
 use std::ffi::{CStr, c_int, c_void};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -22,22 +24,11 @@ pub fn clone3(
     exit_signal: Option<Signal>,
     cgroup: Option<BorrowedFd>,
 ) -> nix::Result<Option<Pid>> {
-    let mut flags = flags;
-    if cgroup.is_some() {
-        flags |= CLONE_INTO_CGROUP;
-    }
+    let in_cgroup = if cgroup.is_some() { CLONE_INTO_CGROUP } else { 0 };
     let args = libc::clone_args {
-        flags,
-        pidfd: 0,
-        child_tid: 0,
-        parent_tid: 0,
         exit_signal: exit_signal.map_or(0, |signal| signal as u64),
-        stack: 0,
-        stack_size: 0,
-        tls: 0,
-        set_tid: 0,
-        set_tid_size: 0,
         cgroup: cgroup.map_or(0, |fd| fd.as_raw_fd() as u64),
+        ..clone3_of(flags | in_cgroup)
     };
     // SAFETY: `args` is a whole clone_args that outlives the call. Without CLONE_VM the child gets its own
     // copy of the address space and returns on the same stack, as after fork(2).
@@ -45,6 +36,23 @@ pub fn clone3(
     match Errno::result(result)? {
         0 => Ok(None),
         pid => Ok(Some(Pid::from_raw(pid as i32))),
+    }
+}
+
+/// What `clone3` wants to know: these flags, and nothing else.
+fn clone3_of(flags: u64) -> libc::clone_args {
+    libc::clone_args {
+        flags,
+        pidfd: 0,
+        child_tid: 0,
+        parent_tid: 0,
+        exit_signal: 0,
+        stack: 0,
+        stack_size: 0,
+        tls: 0,
+        set_tid: 0,
+        set_tid_size: 0,
+        cgroup: 0,
     }
 }
 

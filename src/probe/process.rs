@@ -281,3 +281,13 @@ fn stat<T: FromStr>(who: &impl Display, field: usize) -> Result<T> {
         .and_then(|field| field.parse().ok())
         .ok_or_else(|| unreadable(&path, format!("it has no field {field}")))
 }
+
+/// What an epoll instance of this process waits for, of the first descriptor that it watches, as a number in hexadecimal.
+/// <https://man7.org/linux/man-pages/man5/proc_pid_fdinfo.5.html>
+pub fn watched_events(epoll: impl AsFd) -> Result<Reading> {
+    let path = PathBuf::from(format!("/proc/self/fdinfo/{}", epoll.as_fd().as_raw_fd()));
+    let line = keyed(&path, "tfd")?;
+    let events = line.split_whitespace().skip_while(|word| *word != "events:").nth(1);
+    let events = events.ok_or_else(|| unreadable(&path, "no events"))?;
+    Ok(Reading::new("events", "/proc/self/fdinfo events", events))
+}

@@ -172,31 +172,39 @@ fn own_cpu(call: &mut Call) {
     }
 }
 
+/// Calls that return a descriptor, and calls whose first argument is one.
+const OPENERS: [&str; 6] = ["open", "open_tree", "pidfd_open", "mq_open", "socket", "epoll_create1"];
+const USERS: [&str; 15] = [
+    "fchdir",
+    "ftruncate",
+    "move_mount",
+    "setns",
+    "bind",
+    "listen",
+    "connect",
+    "sendto",
+    "recvfrom",
+    "setsockopt",
+    "open_by_handle_at",
+    "ioctl",
+    "pidfd_getfd",
+    "fcntl",
+    "epoll_ctl",
+];
+
 /// Which number a descriptor gets depends on how many the process was started with.
 fn descriptors(call: &mut Call) {
     const OWN: &str = "/proc/self/fd/";
     let rest = |text: &str| text.trim_start_matches(|sign: char| sign.is_ascii_digit()).to_string();
-    if matches!(call.name.as_str(), "open" | "open_tree" | "pidfd_open" | "mq_open" | "socket")
-        && call.errno.is_none()
-        && call.result != "0"
-    {
+    if OPENERS.contains(&call.name.as_str()) && call.errno.is_none() && call.result != "0" {
         call.result = "<fd>".into();
     }
-    if matches!(
-        call.name.as_str(),
-        "fchdir"
-            | "ftruncate"
-            | "move_mount"
-            | "setns"
-            | "bind"
-            | "listen"
-            | "connect"
-            | "sendto"
-            | "recvfrom"
-            | "setsockopt"
-    ) && call.args.starts_with(|sign: char| sign.is_ascii_digit())
-    {
+    let is_number = |text: &str| text.starts_with(|sign: char| sign.is_ascii_digit());
+    if USERS.contains(&call.name.as_str()) && is_number(&call.args) {
         call.args = format!("<fd>{}", rest(&call.args));
+    }
+    if let Some((before, watched)) = call.args.split_once("EPOLL_CTL_ADD, ") {
+        call.args = format!("{before}EPOLL_CTL_ADD, <fd>{}", rest(watched));
     }
     if call.name == "mmap" && call.errno.is_none() {
         call.result = "<address>".into();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use super::netlink;
-use super::notation::{Action, address, argument, messages, number, set, split};
+use super::notation::{Action, address, argument, brief, messages, number, set, split};
 
 /// Calls that change the machine, or what the process is and may do. Not every machine has each of them (`?`).
 ///
@@ -18,7 +18,9 @@ pub(crate) const TRACED: &str = "trace=\
     ?mkdir,?mkdirat,?rmdir,?unlink,?unlinkat,?rename,?renameat,?renameat2,?symlink,?symlinkat,?link,?linkat,\
     ?fsync,?close,?mknod,?mknodat,?chmod,?fchmod,?fchmodat,?chown,?fchown,?lchown,?fchownat,?truncate,?ftruncate,?setxattr,\
     ?open,?openat,?openat2,?creat,?write,?pwrite64,?writev,?pwritev,?copy_file_range,?sendfile,?splice,\
-    ?shmget,?semget,?msgget,?msgsnd,?mq_open,?kill,?tkill,?tgkill,?pidfd_send_signal,setsid,?chdir,?fchdir";
+    ?shmget,?semget,?msgget,?msgsnd,?mq_open,?kill,?tkill,?tgkill,?pidfd_send_signal,setsid,?chdir,?fchdir,\
+    ?open_by_handle_at,?mlockall,?shmat,?delete_module,?pidfd_getfd,?acct,?reboot,?setpriority,?setrlimit,?prlimit64,\
+    ?vhangup,?fcntl,?syslog,?timerfd_create,?epoll_create1,?epoll_ctl,?perf_event_open,?bpf";
 
 /// Of these calls only some forms change anything that a lesson is about.
 fn state_changing(call: &str, args: &[String]) -> bool {
@@ -38,8 +40,12 @@ fn state_changing(call: &str, args: &[String]) -> bool {
         "sendmmsg" => args.get(1).is_some_and(|datagrams| datagrams.contains("AF_INET")),
         // The other requests of the C library ask whether a descriptor is a terminal.
         "ioctl" => args.get(1).is_some_and(|request| {
-            request.starts_with("SIOCS") || request.starts_with("LOOP_") || request == "FICLONE"
+            let known = ["FICLONE", "FIBMAP", "FS_IOC_SETFLAGS"];
+            request.starts_with("SIOCS") || request.starts_with("LOOP_") || known.contains(&request.as_str())
         }),
+        "fcntl" => args.get(1).is_some_and(|command| command == "F_SETLEASE"),
+        "prlimit64" => args.get(2).is_some_and(|limit| limit != "NULL"),
+        "bpf" => first == "BPF_BTF_LOAD",
         _ => true,
     }
 }
@@ -112,6 +118,9 @@ impl Process {
         }
         let outcome = outcome(result);
         match call {
+            call if brief(call, &args).is_some() => {
+                self.push(call, brief(call, &args).unwrap_or_default(), outcome);
+            }
             "clone" | "clone3" | "fork" | "vfork" => self.made(call, &args, result),
             "open" | "openat" | "openat2" | "creat" => self.opened(call, &args, result),
             "write" | "pwrite64" | "writev" | "pwritev" => self.wrote(call, &args, outcome),
@@ -146,8 +155,10 @@ impl Process {
                 self.actions.pop_if(|last| last.call == "socket");
                 self.push(call, args[1..].iter().map(|arg| argument(arg)).collect(), outcome);
             }
-            // What is in it is binary.
-            "setxattr" => self.push(call, args[..2].iter().map(|arg| argument(arg)).collect(), outcome),
+            // The C library says it so. The first argument is whose limit, and the last where the old one goes.
+            "prlimit64" => {
+                self.push("setrlimit", args[1..3].iter().map(|arg| argument(arg)).collect(), outcome);
+            }
             "prctl" => {
                 let args: Vec<String> = args.iter().map(|arg| argument(arg)).collect();
                 let used = args.len().min(2);

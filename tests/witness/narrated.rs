@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::netlink;
-use super::notation::{Action, argument, messages, number, set, split};
+use super::notation::{Action, argument, brief, messages, number, set, split};
 use crate::common::text;
 
 /// Calls that are narrated although they change nothing: they only ask, or wait.
@@ -86,7 +86,7 @@ fn action(event: &Value) -> Option<Action> {
         }
         // `effective=permitted={A|B}, inheritable=0`
         "capset" => vec![set(args[0].trim_start_matches("effective=permitted={").trim_end_matches('}'))],
-        "setxattr" => plain[..2].to_vec(),
+        call if brief(call, &args).is_some() => brief(call, &args).unwrap_or_default(),
         "open" if failed => plain[..1].to_vec(),
         // How much it is stands behind it when only the beginning is told.
         "write" => plain[..2].to_vec(),

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use super::notation::{split, unescaped};
 
 /// The requests, with their numbers, and the length of the header that each has.
-const REQUESTS: [(&str, u32, usize); 8] = [
+const REQUESTS: [(&str, u32, usize); 9] = [
     ("RTM_NEWLINK", 16, 16),
     ("RTM_DELLINK", 17, 16),
     ("RTM_SETLINK", 19, 16),
@@ -15,6 +15,7 @@ const REQUESTS: [(&str, u32, usize); 8] = [
     ("RTM_NEWROUTE", 24, 12),
     ("RTM_DELROUTE", 25, 12),
     ("RTM_NEWNEIGH", NEW_NEIGHBOUR, 12),
+    ("AUDIT_GET", 1000, 0),
 ];
 
 const NEW_NEIGHBOUR: u32 = 28;
@@ -117,11 +118,14 @@ pub(crate) fn executed(text: &str) -> Option<Vec<String>> {
         let first = executed(several.first()?)?;
         return Some([first, vec![several.len().to_string()]].concat());
     }
-    let parts = split(text.strip_prefix('[')?.strip_suffix(']')?);
+    // One that is nothing but a header stands alone.
+    let list = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let parts = list.map_or_else(|| vec![text.to_string()], split);
     let kind = parts.first()?.split("nlmsg_type=0x").nth(1)?.split(' ').next()?;
     let kind = u32::from_str_radix(kind, 16).ok()?;
     let (_, number, length) = REQUESTS.iter().find(|(_, number, _)| *number == kind)?;
-    let mut content = unescaped(parts.get(1)?.strip_prefix('"')?.strip_suffix('"')?);
+    let content = parts.get(1).map_or("\"\"", String::as_str);
+    let mut content = unescaped(content.strip_prefix('"')?.strip_suffix('"')?);
     if *number == NEW_NEIGHBOUR {
         content[4..8].fill(0);
     }
