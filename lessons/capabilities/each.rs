@@ -9,6 +9,7 @@ use crate::kernel::ipc::{Missing, shmget};
 use crate::kernel::process::{getppid, setsid};
 use crate::kernel::uts::sethostname;
 use crate::kernel::{Errno, Pid, Refused, fs, net};
+use crate::machine::Refusal;
 use crate::probe::Reading;
 use crate::stage::{Result, Shown};
 
@@ -60,7 +61,7 @@ pub(super) const EVERYWHERE: [Each; 16] = [
     }),
     each("SYS_TTY_CONFIG", "hang up the terminal", "vhangup()", Errno::EPERM, |_| guarded::vhangup()),
     each("LEASE", "guard somebody's file", "fcntl(F_SETLEASE)", Errno::EACCES, |with| {
-        guarded::set_lease(&with.foreign)
+        with.foreign.as_ref().map_or(Ok(()), guarded::set_lease)
     }),
     each("SYSLOG", "ask for the kernel's log", "syslog()", Errno::EPERM, |_| guarded::syslog()),
     each("WAKE_ALARM", "wake the machine up", "timerfd_create()", Errno::EPERM, |_| guarded::alarm()),
@@ -83,14 +84,22 @@ pub(super) const SOMEWHERE: [Each; 7] = [
 ];
 // ANCHOR_END: attempts
 
-/// What the kernel says where it was built without something, or has it for the first user namespace alone.
-const NOT_THERE: [Errno; 5] =
-    [Errno::ENOSYS, Errno::EOPNOTSUPP, Errno::ENOTTY, Errno::EPROTONOSUPPORT, Errno::ECONNREFUSED];
+/// What is said instead where there is no such thing: the answer, the cause, and where there is one.
+const NOT_THERE: [(Errno, &str, &str); 5] = [
+    (Errno::ENOSYS, "this kernel was built without it", OTHER_KERNEL),
+    (Errno::EPROTONOSUPPORT, "this kernel was built without it", OTHER_KERNEL),
+    (Errno::ENOTTY, "this file system has no such mark", OTHER_FILES),
+    (Errno::EOPNOTSUPP, "this file system has no such mark", OTHER_FILES),
+    (Errno::ECONNREFUSED, "it hears only the first user namespace", "root of the machine hears EPERM"),
+];
+const OTHER_KERNEL: &str = "the kernels of distributions have it";
+const OTHER_FILES: &str = "a state directory on ext4, XFS or btrfs has one";
 
 /// What the attempts need.
 pub(super) struct Props {
     own: OwnedFd,
-    foreign: OwnedFd,
+    /// Somebody else's file, where there is one.
+    foreign: Option<OwnedFd>,
     segment: usize,
     parent: Pid,
 }
@@ -98,13 +107,13 @@ pub(super) struct Props {
 impl Props {
     /// Made by whoever is going to try. Limits come first, so that only a capability helps, and a terminal that could
     /// be hung up is left.
-    pub(super) fn new(own: &str, foreign: &str) -> Result<Self> {
+    pub(super) fn new(own: &str, foreign: Option<&str>) -> Result<Self> {
         guarded::setrlimit(Limit::Memlock, 0)?;
         guarded::setrlimit(Limit::Nice, 0)?;
         setsid()?;
         Ok(Self {
             own: fs::open(own)?,
-            foreign: fs::open(foreign)?,
+            foreign: foreign.map(fs::open).transpose()?,
             segment: shmget(1, 64, Missing::CreateClosed)?,
             parent: getppid()?,
         })
@@ -112,14 +121,23 @@ impl Props {
 }
 
 impl Each {
+    /// Why there is nothing to try it on, where that is so.
+    pub(super) fn lacks(&self, with: &Props) -> Option<Refusal> {
+        let why = "there is one number here, and the files that can be seen are its own";
+        let refusal =
+            || Refusal { why: why.into(), hint: "a user with a range of numbers can give one away".into() };
+        (self.capability == "LEASE" && with.foreign.is_none()).then(refusal)
+    }
+
     /// What the kernel says.
     pub(super) fn tried(&self, with: &Props) -> Option<Errno> {
         (self.attempt)(with).refused()
     }
 
-    /// Whether this kernel does not have it at all.
-    pub(super) fn is_missing(heard: Option<Errno>) -> bool {
-        heard.is_some_and(|errno| NOT_THERE.contains(&errno))
+    /// Why it could not be tried, where that is so.
+    pub(super) fn missing(&self, heard: Option<Errno>) -> Option<Refusal> {
+        let (errno, why, hint) = NOT_THERE.into_iter().find(|(errno, ..)| heard == Some(*errno))?;
+        Some(Refusal { why: format!("{} answers {}: {why}", self.call, errno.shown()), hint: hint.into() })
     }
 
     /// For a table: what was tried, and what the kernel said.

@@ -12,8 +12,9 @@ use crate::kernel::process::Clone3;
 use crate::kernel::user::getuid;
 use crate::kernel::uts::sethostname;
 use crate::kernel::{Errno, Refused, fs, net};
-use crate::machine::{Need, Refusal};
+use crate::machine::Need;
 use crate::probe::Reading;
+use crate::probe::files::owner;
 use crate::probe::process::{capabilities, watched_events};
 use crate::stage::{Lesson, Program, Result, Shown, Stage};
 use each::{EVERYWHERE, Each, Props, SOMEWHERE, saying};
@@ -199,11 +200,7 @@ fn one_by_one(stage: &mut Stage) -> Result<()> {
         &["restart the machine", "choose a process's number", "keep the machine awake"],
     );
     fs::create(OWN, "42\n")?;
-    let foreign = if stage.scene().mode.is_rootless() { "/etc/passwd" } else { FOREIGN };
-    if foreign == FOREIGN {
-        fs::create(FOREIGN, "42\n")?;
-        fs::chown(FOREIGN, 1, 1)?;
-    }
+    let foreign = somebody_elses(stage)?;
     let container = stage.child("container", apart().newipc(), |inside| {
         inside.depending_on_machine(|| bound(DOCKER_DEFAULT))?;
         capset(DOCKER_DEFAULT)?;
@@ -239,9 +236,27 @@ fn one_by_one(stage: &mut Stage) -> Result<()> {
     container.finish()
 }
 
+/// A file of another user: made where there is another number, and else one of the machine's root.
+fn somebody_elses(stage: &Stage) -> Result<Option<&'static str>> {
+    const OF_ROOT: &str = "/etc/passwd";
+    if !stage.scene().mode.is_rootless() {
+        fs::create(FOREIGN, "42\n")?;
+        fs::chown(FOREIGN, 1, 1)?;
+        return Ok(Some(FOREIGN));
+    }
+    let is_ours = owner(OF_ROOT)?.text.starts_with("0:");
+    Ok((!is_ours).then_some(OF_ROOT))
+}
+
 /// Try these without their capabilities, and hold the answers against what the kernel says to whoever lacks them.
 fn attempt_each(inside: &Stage, list: &[Each], props: &Props) -> Result<()> {
-    let tried: Vec<(&Each, Option<Errno>)> = list.iter().map(|each| (each, each.tried(props))).collect();
+    for each in list {
+        if let Some(refusal) = each.lacks(props) {
+            inside.skip(each.capability, refusal);
+        }
+    }
+    let can_be_tried = list.iter().filter(|each| each.lacks(props).is_none());
+    let tried: Vec<(&Each, Option<Errno>)> = can_be_tried.map(|each| (each, each.tried(props))).collect();
     let mut table = inside.side_by_side("without", "to", "is");
     for (each, heard) in &tried {
         let (what, says) = each.readings(*heard);
@@ -249,14 +264,11 @@ fn attempt_each(inside: &Stage, list: &[Each], props: &Props) -> Result<()> {
     }
     table.show();
     let (missing, there): (Vec<_>, Vec<_>) =
-        tried.into_iter().partition(|(_, heard)| Each::is_missing(*heard));
+        tried.into_iter().partition(|(each, heard)| each.missing(*heard).is_some());
     for (each, heard) in missing {
-        let why = format!(
-            "{} answers {}: this kernel, or this file system, has no such thing here",
-            each.call,
-            heard.shown()
-        );
-        inside.skip(each.capability, Refusal { why, hint: "another kernel has".into() });
+        if let Some(refusal) = each.missing(heard) {
+            inside.skip(each.capability, refusal);
+        }
     }
     for errno in [Errno::EPERM, Errno::EACCES] {
         let (expected, heard) = saying(&there, errno);
