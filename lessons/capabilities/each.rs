@@ -84,13 +84,13 @@ pub(super) const SOMEWHERE: [Each; 7] = [
 ];
 // ANCHOR_END: attempts
 
-/// What is said instead where there is no such thing: the answer, the cause, and where there is one.
+/// What the kernel says where there is no such thing: the cause, and where there is one.
 const NOT_THERE: [(Errno, &str, &str); 5] = [
     (Errno::ENOSYS, "this kernel was built without it", OTHER_KERNEL),
     (Errno::EPROTONOSUPPORT, "this kernel was built without it", OTHER_KERNEL),
     (Errno::ENOTTY, "this file system has no such mark", OTHER_FILES),
     (Errno::EOPNOTSUPP, "this file system has no such mark", OTHER_FILES),
-    (Errno::ECONNREFUSED, "it hears only the first user namespace", "root of the machine hears EPERM"),
+    (Errno::ECONNREFUSED, "auditing hears only the first user namespace", "root of the machine hears EPERM"),
 ];
 const OTHER_KERNEL: &str = "the kernels of distributions have it";
 const OTHER_FILES: &str = "a state directory on ext4, XFS or btrfs has one";
@@ -137,7 +137,7 @@ impl Each {
     /// Why it could not be tried, where that is so.
     pub(super) fn missing(&self, heard: Option<Errno>) -> Option<Refusal> {
         let (errno, why, hint) = NOT_THERE.into_iter().find(|(errno, ..)| heard == Some(*errno))?;
-        Some(Refusal { why: format!("{} answers {}: {why}", self.call, errno.shown()), hint: hint.into() })
+        Some(Refusal { why: format!("{why} ({}: {})", self.call, errno.shown()), hint: hint.into() })
     }
 
     /// For a table: what was tried, and what the kernel said.
