@@ -141,7 +141,7 @@ fn one_cpu(stage: &mut Stage, machine: &Machine) -> Result<(Running, Slow)> {
         Ok(web)
     })?;
     let work = web.work()?;
-    let alone = web.wait(stage, work, |_| true)?;
+    let alone = web.undisturbed(stage, work)?;
     alone.show(stage, "alone");
     let guess = stage.predict(
         "batch starts eight processes that count for ever. An answer of web then takes",

@@ -91,8 +91,8 @@ pub(super) fn with_his_own() -> Vec<Reading> {
 
 /// The limits of the machine's groups, wherever these are.
 pub(super) fn groups_of_the_machine(account: &Stage) -> Result<()> {
-    let trees = Hierarchies::detect().map(|trees| trees.places()).unwrap_or_default();
+    let trees = Hierarchies::detect().map(|trees| trees.roots()).unwrap_or_default();
     let Some(root) = trees.into_iter().next() else { return Ok(()) };
-    let refused = fs::access(root.dir.join("cgroup.procs"), AccessFlags::W_OK).refused();
+    let refused = fs::access(root.join("cgroup.procs"), AccessFlags::W_OK).refused();
     account.check("the machine's groups are not his").saw((refused.is_some(), "access()"))
 }

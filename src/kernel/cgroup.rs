@@ -328,7 +328,7 @@ pub fn unthrottle_dir(dir: &Path) -> Result<()> {
 
 /// Remove one cgroup directory; a process that has just died can keep it busy for a moment.
 pub fn remove_dir(dir: &Path) -> Result<()> {
-    const PATIENCE: u32 = 400;
+    const PATIENCE: u32 = 2000;
     for _ in 0..PATIENCE {
         match std::fs::remove_dir(dir) {
             Err(failed) if super::error::io_errno(&failed) == Errno::EBUSY => {

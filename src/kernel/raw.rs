@@ -363,11 +363,12 @@ pub(crate) fn copy_window_size(from: BorrowedFd, to: BorrowedFd) -> nix::Result<
     }
 }
 
-/// `sigaction(2)`: run `handler` when one of `signals` arrives.
+/// `sigaction(2)`: run `handler` when one of `signals` arrives. Another one of them waits until it is through.
 ///
 /// `handler` must do only what `signal-safety(7)` allows.
 pub fn on_signals(signals: &[Signal], handler: extern "C" fn(c_int)) -> nix::Result<()> {
-    let action = SigAction::new(SigHandler::Handler(handler), SaFlags::empty(), SigSet::empty());
+    let meanwhile = SigSet::from_iter(signals.iter().copied());
+    let action = SigAction::new(SigHandler::Handler(handler), SaFlags::empty(), meanwhile);
     for signal in signals {
         // SAFETY: the callers' handlers use only async-signal-safe calls and atomics.
         unsafe { sigaction(*signal, &action)? };

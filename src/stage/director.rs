@@ -62,9 +62,11 @@ pub fn perform(
     drop(director.lanes);
     // Gone already after a lesson that was not left; otherwise ended here.
     let _ = nix::sys::signal::kill(pid, Signal::SIGKILL);
+    interrupt::lesson_ends();
     let _ = retry(|| waitpid(pid, None));
-    interrupt::run_ends();
+    // Whoever is interrupted now waits for the janitor, too.
     janitor.dismiss();
+    interrupt::run_ends();
     told.map(|()| ended)
 }
 

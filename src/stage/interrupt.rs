@@ -55,9 +55,13 @@ pub(super) fn run_begins(performer: Pid, janitor: Pid, alive: RawFd) {
     PERFORMER.store(performer.as_raw(), Ordering::SeqCst);
 }
 
-/// The run is over.
-pub(super) fn run_ends() {
+/// The performer was ended, and its number is going to be free.
+pub(super) fn lesson_ends() {
     PERFORMER.store(0, Ordering::SeqCst);
+}
+
+/// The run is over, and everything was removed.
+pub(super) fn run_ends() {
     JANITOR.store(0, Ordering::SeqCst);
     ALIVE.store(-1, Ordering::SeqCst);
 }

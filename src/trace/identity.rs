@@ -35,7 +35,7 @@ impl Identity {
 
     /// End it, and wait until it is gone.
     pub fn end(self) {
-        const PATIENCE: u32 = 400;
+        const PATIENCE: u32 = 2000;
         // The descriptor names the process, not the number: a successor cannot be hit.
         let Ok(_holds_the_number) = namespace::pidfd_open(self.pid()) else { return };
         if !self.is_alive() || process::kill(self.pid(), process::Sig::SIGKILL).is_err() {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Identity;
+use crate::kernel::Errno;
 use crate::kernel::error::answer;
 
 /// Set by a lesson for the commands of ours that it runs: the groups of their containers are called after its run, and
@@ -131,7 +132,11 @@ fn remove_cgroup(path: &Path) -> Result<(), String> {
             identity.end();
         }
     }
-    crate::kernel::cgroup::remove_dir(path).map_err(|error| error.to_string())
+    match crate::kernel::cgroup::remove_dir(path) {
+        // Whoever looks after a container removes its group, too, and may be at it just now.
+        Err(error) if error.errno == Errno::ENOENT => Ok(()),
+        removed => removed.map_err(|error| error.to_string()),
+    }
 }
 
 fn remove_cgroups_of(stem: &str) -> Result<(), String> {

@@ -11,7 +11,7 @@ mod host;
 
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitCode, ExitStatus};
 use std::time::{Duration, Instant};
 
 use common::{GLASSBOX, Home, eventually};
@@ -35,6 +35,7 @@ fn main() -> ExitCode {
     let mut trials = vec![
         common::trial("a sweep leaves those alone that still run", sweep_while_running),
         common::trial("a sweep after a power cut", sweep_after_a_power_cut),
+        common::trial("a second signal while the first one is obeyed", second_signal),
     ];
     // One way after the other, so that the lessons that take long are not all under way at once.
     for (way, (name, end)) in ENDINGS.into_iter().enumerate() {
@@ -80,9 +81,11 @@ impl Stopped {
     fn at(lesson: &str, number: usize) -> Option<Self> {
         let (home, before) = (Home::new(), Host::look());
         let output = tempfile::NamedTempFile::new_in(std::env::temp_dir()).unwrap();
+        let complaint = tempfile::NamedTempFile::new_in(std::env::temp_dir()).unwrap();
         let mut command = learn(&home, lesson);
         command.args(["--stop-at-pause", &number.to_string()]);
-        command.stdout(File::create(output.path()).unwrap()).stderr(Stdio::null());
+        command.stdout(File::create(output.path()).unwrap());
+        command.stderr(File::create(complaint.path()).unwrap());
         let mut director = command.spawn().unwrap();
         let pause = format!("\"event\":\"pause\",\"number\":{number},");
         let mut ended = None;
@@ -92,7 +95,14 @@ impl Stopped {
             ended.is_some() || written.contains(&pause)
         });
         if let Some(status) = ended {
-            assert!(status.success(), "{lesson} ended before its pause {number}: {status}");
+            let said = |file: &tempfile::NamedTempFile| std::fs::read_to_string(file.path()).unwrap();
+            let events = common::events(&said(&output));
+            let failed: Vec<_> = events.iter().filter(|event| event["passed"] == false).collect();
+            let complaint = said(&complaint);
+            assert!(
+                status.success(),
+                "{lesson} ended before its pause {number}: {status}, {failed:?}, {complaint}"
+            );
             return None;
         }
         let run = Run::look(&home, director.id() as i32);
@@ -263,6 +273,26 @@ fn sweep_while_running() {
     stopped.signal(Signal::SIGTERM);
     stopped.ended();
     stopped.left_no_trace("after a sweep in between");
+}
+
+/// An impatient user has not waited for the end.
+fn second_signal() {
+    let lesson = "container";
+    if !common::runs(lesson, "a second signal") {
+        return;
+    }
+    let mut stopped = Stopped::at(lesson, 1).unwrap();
+    let janitor = stopped.run.janitor(stopped.director.id() as i32).pid;
+    kill(Pid::from_raw(janitor), Signal::SIGSTOP).unwrap();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        stopped.signal(signal);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let ended = stopped.director.try_wait().unwrap();
+    kill(Pid::from_raw(janitor), Signal::SIGCONT).unwrap();
+    assert_eq!(ended, None, "it waits until everything was removed");
+    assert_eq!(stopped.ended().code(), Some(130), "of the first one");
+    stopped.left_no_trace("after three signals");
 }
 
 /// The last line of the ledger was cut off, and what another one names is gone already.

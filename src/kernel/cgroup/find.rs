@@ -126,7 +126,12 @@ impl Hierarchies {
         self.tree(controller).map(|tree| tree.version)
     }
 
-    /// Every group in every tree, parents before their children.
+    /// The directory of the uppermost group that is in sight, in every tree.
+    pub fn roots(&self) -> Vec<PathBuf> {
+        self.trees.iter().map(|tree| tree.mount.clone()).collect()
+    }
+
+    /// Every group below it in every tree, parents before their children.
     pub fn places(&self) -> Vec<Place> {
         let mut places = vec![];
         for Tree { version, mount, controllers, .. } in &self.trees {
