@@ -1,11 +1,10 @@
 //! A container from its image to its first program: record, group, root, start.
 
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use super::error::Result;
 use super::limits;
-use super::network::Networks;
+use super::network::{Held, Networks, Stay};
 use super::records::{Created, Entry, Id, Record, Records, now};
 use super::spec::Spec;
 use super::start::{Plan, Root, Started, Streams, Walls, start};
@@ -38,6 +37,8 @@ pub struct Ground<'a> {
     hierarchies: Hierarchies,
     /// The read-only layers, the uppermost first.
     lower: Vec<PathBuf>,
+    /// Where the networks of an ordinary user are, if the caller has gone there.
+    stay: Option<&'a Stay>,
 }
 
 /// A container that has been started, and whose maker the caller is.
@@ -48,14 +49,19 @@ pub struct Launched {
     /// Its first process, which may not have become its program yet.
     pub started: Started,
     /// The host's ports that are its own as long as these are open.
-    pub held: Vec<OwnedFd>,
+    pub held: Held,
 }
 
 impl<'a> Ground<'a> {
     /// For containers of an image.
     pub fn of(records: &'a Records, image: &'a Image) -> Result<Self> {
         let lower = storage::lower(records, image)?;
-        Ok(Self { records, image, hierarchies: limits::hierarchies()?, lower })
+        Ok(Self { records, image, hierarchies: limits::hierarchies()?, lower, stay: None })
+    }
+
+    /// On networks where an ordinary user has them.
+    pub fn on_networks_of(self, stay: Option<&'a Stay>) -> Self {
+        Self { stay, ..self }
     }
 
     /// Write down a new container. From here on the caller is in charge of it.
@@ -102,23 +108,23 @@ impl<'a> Ground<'a> {
         group: Option<Group>,
         streams: Streams,
         walls: &mut dyn Walls,
-    ) -> Result<(Started, Vec<OwnedFd>)> {
+    ) -> Result<(Started, Held)> {
         let spec = &record.created.spec;
         if let Some(group) = &group {
             limits::make(group, &spec.limits)?;
         }
         let hostname = if spec.hostname.is_empty() { record.id.short() } else { &spec.hostname };
         let root = self.root(&record.id, spec.storage, record.created.auto_remove)?;
-        let endpoint = Networks::open(self.records.state()).join(record, hostname)?;
+        let endpoint = Networks::open(self.records.state()).join(record, hostname, self.stay)?;
         let plan = Plan::new(spec, hostname, root, self.users(), streams)?;
         let plan = plan.in_group(group, self.hierarchies.layout()).on_network(endpoint);
         let started = start(&plan, walls)?;
         let noted = Identity::of(started.pid)
             .map_or(Ok(()), |init| record.happened(&Entry::Started { time: now(), init }));
-        noted.inspect_err(|_| {
+        let held = noted.and_then(|()| plan.into_held()).inspect_err(|_| {
             let _ = kill(started.pid, Sig::SIGKILL);
         })?;
-        Ok((started, plan.into_held()))
+        Ok((started, held))
     }
 
     /// The files of a container, made as its driver has it.

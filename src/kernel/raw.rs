@@ -295,12 +295,12 @@ fn mark_each_on_exec(first: u32) -> nix::Result<()> {
     Ok(())
 }
 
-/// `close_range(2)`: close every descriptor from `first` on. For a process that uses none of them any more, and that
-/// ends without closing them again.
+/// `close_range(2)`: close every descriptor from `first` to `last`. For a process that uses none of them any more, and
+/// that ends without closing them again.
 /// <https://man7.org/linux/man-pages/man2/close_range.2.html>
-pub(crate) fn close_range(first: u32) -> nix::Result<()> {
+pub(crate) fn close_range(first: u32, last: u32) -> nix::Result<()> {
     // SAFETY: no memory is touched, and the caller lets go of everything that thinks it owns one of them.
-    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     Errno::result(result).map(drop)
 }
 

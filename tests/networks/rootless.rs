@@ -1,6 +1,7 @@
 //! Networks of an ordinary user, whom root plays on a host of its own.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 
 use glassbox::kernel::link;
 use glassbox::kernel::mount::{bind, make_private};
@@ -13,11 +14,14 @@ use nix::unistd::Pid;
 use crate::common::host::Host;
 use crate::common::killed::killed;
 use crate::common::{eventually, has_tool, is_root, processes, skip, trial};
+use crate::host::inside;
 use crate::join::{Outside, connect, kill_supervisor, listen};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("rootless: containers reach each other", || as_ordinary_user("rootless networks", both)),
+        trial("rootless: published ports", || as_ordinary_user("published ports", published)),
+        trial("rootless: ports that cannot be had", || as_ordinary_user("refused ports", refused)),
         trial("rootless: the way out", || as_ordinary_user("the way out", way_out)),
         trial("rootless: no way out is said", || as_ordinary_user("no way out", no_way_out)),
         trial("rootless: a keeper that was killed", || as_ordinary_user("a killed keeper", keeper_killed)),
@@ -63,14 +67,21 @@ fn address(host: &Host, container: &str) -> Ipv4Addr {
 /// What an ordinary user himself can see of it.
 pub(crate) fn life(host: &Host) {
     host.says(&["network", "create", "--subnet", "10.9.0.0/24", "web"]);
-    host.container("a", &["--net", "web"]);
+    host.container("a", &["--net", "web", "-p", "127.0.0.1::80"]);
     host.container("b", &["--net", "web", "--network-alias", "db"]);
+    let port = host.says(&["ps", "-f", "name=a", "--format", "{{.Ports}}"]);
+    let (place, leads_to) = port.split_once("->").unwrap();
+    assert_eq!(leads_to, "80/tcp");
+    // Nobody listens inside: the connection ends as soon as that is known.
+    let mut client = TcpStream::connect(place).unwrap();
+    assert_eq!(client.read(&mut [0]).unwrap_or(0), 0);
     assert_eq!(["a", "b"].map(|name| address(host, name).to_string()), ["10.9.0.2", "10.9.0.3"]);
     assert!(host.inside("a", &["cat", "/etc/hosts"]).contains("10.9.0.3\tb db "));
     assert_eq!(host.inside("a", &["ls", "/sys/class/net"]), "eth0\nlo");
     assert!(link::links().unwrap().iter().all(|link| !link.name.starts_with("gb-")), "not on the host");
     host.refuses(&["network", "rm", "web"], "network web has active endpoints: a (");
     host.says(&["rm", "-f", "a", "b"]);
+    TcpListener::bind(place).expect("the port is free again");
     host.says(&["network", "rm", "web"]);
     nothing_left(host);
 }
@@ -90,6 +101,99 @@ fn both(host: &Host) {
     kill_supervisor(&c);
     host.clear();
     host.says(&["network", "rm", "web", "db"]);
+    nothing_left(host);
+}
+
+fn published(host: &Host) {
+    let outside = Outside::beside(host);
+    host.says(&["network", "create", "--subnet", "10.9.0.0/24", "web"]);
+    let ports = ["--net", "web", "-p", "8080:80", "-p", "127.0.0.1::81", "-p", "5300:53/udp"];
+    let served = host.container("served", &ports);
+    let neighbour = host.container("neighbour", &["--net", "web"]);
+    let server = listen(&served, 80);
+    let place = |address| SocketAddrV4::new(address, 8080);
+    let reach = |who: &str, client: std::io::Result<TcpStream>| {
+        let client = client.unwrap_or_else(|error| panic!("{who}: {error}"));
+        echo(who, client, server.accept().unwrap().0);
+    };
+    reach("loopback", TcpStream::connect(place(Ipv4Addr::LOCALHOST)));
+    reach("outside", connect(&outside.pid, place(outside.hosts)));
+    reach("a neighbour", connect(&neighbour, place(Ipv4Addr::new(10, 9, 0, 1))));
+    let field = host.of("served", "{{json .NetworkSettings.Ports}}");
+    let field: serde_json::Value = serde_json::from_str(&field).unwrap();
+    let drawn: u16 = field["81/tcp"][0]["HostPort"].as_str().unwrap().parse().unwrap();
+    let other = listen(&served, 81);
+    TcpStream::connect(SocketAddrV4::new(Ipv4Addr::LOCALHOST, drawn)).unwrap();
+    other.accept().unwrap();
+    connect(&outside.pid, SocketAddrV4::new(outside.hosts, drawn)).expect_err("it is on another address");
+
+    let server = inside(&served, || UdpSocket::bind("0.0.0.0:53").unwrap());
+    let clients = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+    let mut piece = [0; 64];
+    for (number, client) in clients.iter().enumerate() {
+        client.send_to(&[number as u8], "127.0.0.1:5300").unwrap();
+        let (length, from) = server.recv_from(&mut piece).unwrap();
+        server.send_to(&piece[..length], from).unwrap();
+    }
+    for (number, client) in clients.iter().enumerate() {
+        let (length, from) = client.recv_from(&mut piece).unwrap();
+        let answer = (&piece[..length], from.to_string());
+        assert_eq!(answer, (&[number as u8][..], "127.0.0.1:5300".into()), "each gets his own answer");
+    }
+
+    // In front of it, and many.
+    host.refuses_with(125, &["run", "--net", "web", "-p", "8080:80", "tiny", "true"], "already in use");
+    host.says(&["rm", "-f", "served"]);
+    TcpListener::bind(place(Ipv4Addr::UNSPECIFIED)).expect("it is free again at once");
+    let run = ["run", "-d", "--replicas", "2", "--net", "web", "-p", "80", "tiny", "sleep", "1000"];
+    let ids = host.says(&run);
+    let ports = ids.lines().map(|id| host.of(id, "{{json .NetworkSettings.Ports}}"));
+    let ports: std::collections::BTreeSet<_> = ports.collect();
+    assert_eq!(ports.len(), 2, "each has its own: {ports:?}");
+    host.clear();
+    link::delete("lan0").unwrap();
+    host.says(&["network", "rm", "web"]);
+    nothing_left(host);
+}
+
+/// More than fits into a socket, and after the last byte of one the other one still speaks.
+fn echo(who: &str, mut client: TcpStream, mut server: TcpStream) {
+    let sent: Vec<u8> = (0..4 << 20).map(|number| number as u8).collect();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut heard = vec![];
+            server.read_to_end(&mut heard).unwrap();
+            server.write_all(&heard).unwrap();
+            server.shutdown(Shutdown::Both).unwrap();
+        });
+        client.write_all(&sent).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        let mut heard = vec![];
+        client.read_to_end(&mut heard).unwrap();
+        assert!(heard == sent, "{who}: {} of {} bytes came back", heard.len(), sent.len());
+    });
+}
+
+fn refused(host: &Host) {
+    host.says(&["network", "create", "web"]);
+    let run = |port: &str, why: &str| {
+        for run in [&["run"][..], &["run", "-d"]] {
+            host.refuses_with(125, &[run, &["--net", "web", "-p", port, "tiny", "true"]].concat(), why);
+        }
+    };
+    run("80:80", "cannot publish 0.0.0.0:80->80/tcp: bind: permission denied");
+    run("203.0.113.77:8080:80", "bind: cannot assign requested address");
+    let taken = TcpListener::bind("127.0.0.1:8080").unwrap();
+    run("8080:80", "cannot publish 0.0.0.0:8080->80/tcp: bind: address already in use");
+    drop(taken);
+    let first = host.container("first", &["--net", "web", "-p", "8080:80"]);
+    run("127.0.0.1:8080:80", "bind: address already in use");
+    kill_supervisor(&first);
+    eventually("whoever stood in the door ends", || TcpListener::bind("127.0.0.1:8080").is_ok());
+    host.container("second", &["--net", "web", "-p", "8080:80"]);
+    assert_eq!(host.says(&["ps", "-q"]).lines().count(), 1, "nothing is left of the others");
+    host.clear();
+    host.says(&["network", "rm", "web"]);
     nothing_left(host);
 }
 
@@ -168,10 +272,10 @@ fn at_every_step(host: &Host) {
         return;
     }
     let mut kills = 0;
-    for step in ["flock", "unshare", "setns", "clone3", "sendto", "wait4"] {
+    for step in ["flock", "unshare", "setns", "clone", "clone3", "sendto", "close_range", "wait4"] {
         for number in 1..=6 {
             host.says(&["network", "create", "web"]);
-            let run = ["run", "--net", "web", "tiny", "true"];
+            let run = ["run", "--net", "web", "-p", "127.0.0.1::80", "tiny", "true"];
             let was_killed = killed(host, &run, step, number, false);
             kills += u32::from(was_killed);
             host.clear();

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use crate::cli::problem::{Problem, note, state_directory};
-use crate::container::network::{Networks, PREDEFINED, Ports, Stay, is_ordinary};
+use crate::container::network::{Networks, PREDEFINED, Port, Ports, Stay, is_ordinary};
 use crate::container::spec::{Membership, Network};
 
 #[derive(clap::Args)]
@@ -23,25 +23,23 @@ pub(super) struct NetworkFlags {
 }
 
 impl NetworkFlags {
-    /// Go where the networks are, if an ordinary user wants one of his; to be called before anything else is opened.
-    pub(super) fn enter(&self) -> Result<Option<Stay>, Problem> {
+    /// Go where the networks are, if an ordinary user wants one of his for so many containers; to be called before
+    /// anything else is opened.
+    pub(super) fn enter(&self, count: usize) -> Result<Option<Stay>, Problem> {
         if PREDEFINED.contains(&self.net.as_str()) || !is_ordinary() {
             return Ok(None);
         }
-        if !self.publish.is_empty() {
-            let why = "ports are published by root alone: the program that leads out of an ordinary user's networks leads nobody in";
-            return Err(Problem::gone(
-                why,
-                "run it as root, or give the container the host's network: glassbox run --net host IMAGE",
-            ));
-        }
         let networks = Networks::open(&state_directory()?);
         networks.find(&self.net)?;
-        let stay = networks.enter()?;
+        let stay = networks.enter(&self.ports().repeat(count))?;
         if let Some(why) = stay.as_ref().and_then(|stay| stay.note.as_ref()) {
             note(why);
         }
         Ok(stay)
+    }
+
+    fn ports(&self) -> Vec<Port> {
+        self.publish.iter().flat_map(|ports| ports.0.clone()).collect()
     }
 
     pub(super) fn spec(&self) -> Result<Network, Problem> {
@@ -53,7 +51,7 @@ impl NetworkFlags {
                     network: Networks::open(&state_directory()?).find(given)?.name,
                     address: self.ip,
                     aliases: self.network_alias.clone(),
-                    ports: self.publish.iter().flat_map(|ports| ports.0.clone()).collect(),
+                    ports: self.ports(),
                 }));
             }
         };

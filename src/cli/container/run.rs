@@ -75,7 +75,7 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
     // What is made here is for the container's users, too.
     fs::umask(0o022).map_err(|error| coded(error.into()))?;
     // As long as this lasts, there is the network of an ordinary user's container.
-    let _stay = args.flags.network.enter().map_err(ours)?;
+    let stay = args.flags.network.enter(args.replicas.unwrap_or(1) as usize).map_err(ours)?;
     let records = records().map_err(ours)?;
     let store = store().map_err(ours)?;
     let image = store.image(&args.image).map_err(ours)?;
@@ -87,7 +87,7 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
         auto_remove: args.rm,
         detached: args.detach || args.replicas.is_some(),
     };
-    let ground = Ground::of(&records, &image).map_err(coded)?;
+    let ground = Ground::of(&records, &image).map_err(coded)?.on_networks_of(stay.as_ref());
     if !order.detached {
         return in_front(args, &ground, store, &order);
     }

@@ -4,6 +4,8 @@ use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use super::carrier::Carrier;
+use super::door::Door;
 use super::{Driver, Network, Subnet, bridge, macvlan};
 use crate::container::error::Result;
 use crate::kernel::Pid;
@@ -22,8 +24,23 @@ pub struct Endpoint {
     /// The longest packet, if that is not Ethernet's.
     mtu: Option<u32>,
     hosts: PathBuf,
-    /// The host's ports, as long as they are its own.
-    held: Vec<OwnedFd>,
+    ports: Published,
+}
+
+/// The host's ports that lead to a container.
+#[derive(Debug)]
+pub(super) enum Published {
+    /// The packet filter does it; nobody else has them meanwhile.
+    Filtered(Vec<OwnedFd>),
+    /// Somebody has to stand there.
+    Carried(Vec<Door>),
+}
+
+/// What the host has for a container as long as it runs.
+#[derive(Debug, Default)]
+pub struct Held {
+    _ports: Vec<OwnedFd>,
+    _carrier: Option<Carrier>,
 }
 
 /// Where the interface's other end is.
@@ -41,7 +58,7 @@ impl Endpoint {
         network: &Network,
         address: Ipv4Addr,
         hosts: PathBuf,
-        held: Vec<OwnedFd>,
+        ports: Published,
     ) -> Result<Self> {
         let cable = match &network.driver {
             Driver::Bridge | Driver::Vxlan(_) => Cable::Port(bridge::port(address), bridge::name(network)),
@@ -52,14 +69,14 @@ impl Endpoint {
             Driver::Bridge | Driver::Macvlan { .. } => None,
         };
         let (subnet, gateway) = (network.subnet, network.gateway());
-        Ok(Self { cable, address, subnet, gateway, mtu, hosts, held })
+        Ok(Self { cable, address, subnet, gateway, mtu, hosts, ports })
     }
 
     /// From the host: the container's interface is made into it.
     pub(in crate::container) fn connect(&self, inside: Pid) -> Result<()> {
         let end = End { name: INTERFACE, mac: bridge::mac(self.address), inside: Some(inside) };
         match &self.cable {
-            Cable::Port(port, bridge) => bridge::connect(port, bridge, &end, !self.held.is_empty()),
+            Cable::Port(port, bridge) => bridge::connect(port, bridge, &end, !self.ports.is_empty()),
             Cable::On(parent) => macvlan::connect(parent, &end),
         }
     }
@@ -73,12 +90,27 @@ impl Endpoint {
     }
 
     /// Whoever looks after the container keeps the host's ports for it.
-    pub(in crate::container) fn into_held(self) -> Vec<OwnedFd> {
-        self.held
+    pub(in crate::container) fn into_held(self) -> Result<Held> {
+        Ok(match self.ports {
+            Published::Filtered(_ports) => Held { _ports, _carrier: None },
+            Published::Carried(doors) if doors.is_empty() => Held::default(),
+            Published::Carried(doors) => {
+                Held { _ports: vec![], _carrier: Some(Carrier::start(doors, self.address)?) }
+            }
+        })
     }
 
     /// The names of all members, in a file.
     pub(in crate::container) fn hosts(&self) -> &Path {
         &self.hosts
+    }
+}
+
+impl Published {
+    fn is_empty(&self) -> bool {
+        match self {
+            Published::Filtered(ports) => ports.is_empty(),
+            Published::Carried(doors) => doors.is_empty(),
+        }
     }
 }

@@ -3,11 +3,12 @@
 use std::fs;
 use std::io;
 use std::net::Ipv4Addr;
-use std::os::fd::OwnedFd;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Endpoint, Locked, Network, Networks, Port, bridge, hosts};
+use super::door::Door;
+use super::endpoint::Published;
+use super::{Endpoint, Locked, Network, Networks, Port, Stay, bridge, hosts, is_ordinary};
 use crate::container::error::{Error, Result, doing};
 use crate::container::records::{Container, Id, Record, Records, State};
 use crate::container::spec::{self, Membership};
@@ -21,6 +22,9 @@ pub struct Members {
     pub all: Vec<Member>,
     /// The address that was drawn last. The next one is behind it: one that was given back rests for a while.
     last: Option<Ipv4Addr>,
+    /// Whether the packet filter still knows ports of somebody who has gone.
+    #[serde(default)]
+    stale: bool,
 }
 
 /// A container on a network.
@@ -59,18 +63,27 @@ impl Networks {
         }
     }
 
-    /// Give a container its place on the network that it wants to be on, if there is one.
-    pub fn join(&self, record: &Record, hostname: &str) -> Result<Option<Endpoint>> {
+    /// Give a container its place on the network that it wants to be on, if there is one. `stay` is where an ordinary
+    /// user's networks are.
+    pub fn join(&self, record: &Record, hostname: &str, stay: Option<&Stay>) -> Result<Option<Endpoint>> {
         let spec::Network::Named(wanted) = &record.created.spec.network else { return Ok(None) };
-        match self.try_join(record, hostname, wanted) {
+        let doors = stay.map(|stay| stay.doors(&wanted.ports));
+        let join = || self.try_join(record, hostname, wanted, doors.as_deref());
+        match join() {
             // Whoever is in the way may have ended together with its supervisor.
-            Err(Error::Usage { .. }) if self.settle_all()? => self.try_join(record, hostname, wanted),
+            Err(Error::Usage { .. }) if self.settle_all()? => join(),
             joined => joined,
         }
         .map(Some)
     }
 
-    fn try_join(&self, record: &Record, hostname: &str, wanted: &Membership) -> Result<Endpoint> {
+    fn try_join(
+        &self,
+        record: &Record,
+        hostname: &str,
+        wanted: &Membership,
+        doors: Option<&[Door]>,
+    ) -> Result<Endpoint> {
         let locked = self.lock()?;
         let mut network = self.find(&wanted.network)?;
         if !network.driver.is_there(&network) {
@@ -88,18 +101,25 @@ impl Networks {
         }
         let mut ports = wanted.ports.clone();
         network.driver.check_ports(&ports)?;
-        let held = ports.iter_mut().map(Port::hold).collect::<Result<Vec<OwnedFd>>>()?;
+        let published = match doors {
+            None => Published::Filtered(ports.iter_mut().map(Port::hold).collect::<Result<_>>()?),
+            Some(doors) => {
+                ports = doors.iter().map(|door| door.port).collect();
+                Published::Carried(doors.iter().map(Door::again).collect::<Result<_>>()?)
+            }
+        };
         let publishes = !ports.is_empty();
         if publishes {
             self.check_unpublished(&ports)?;
         }
         let (id, name) = (record.id.clone(), record.created.name.clone());
         network.members.all.push(Member { id, name, address, names, ports });
+        let refilter = publishes || std::mem::take(&mut network.members.stale);
         locked.write_members(&network)?;
-        if publishes {
+        if refilter {
             bridge::filter(&network)?;
         }
-        Endpoint::new(&network, address, self.file(&network.name, "hosts"), held)
+        Endpoint::new(&network, address, self.file(&network.name, "hosts"), published)
     }
 
     /// Of a container whose supervisor was killed nobody holds the ports, and the packet filter knows them still.
@@ -154,7 +174,11 @@ impl Locked<'_> {
         let (go, stay): (Vec<_>, Vec<_>) = network.members.all.into_iter().partition(goes);
         network.members.all = stay;
         if go.iter().any(|member| !member.ports.is_empty()) {
-            bridge::filter(&network)?;
+            // That of an ordinary user's networks is where they are: whoever comes there next does it.
+            network.members.stale = is_ordinary();
+            if !network.members.stale {
+                bridge::filter(&network)?;
+            }
         }
         if !go.is_empty() {
             self.write_members(&network)?;

@@ -4,7 +4,8 @@
 //! networks/NAME.json         a network
 //! networks/NAME.members      who is on it
 //! networks/NAME.hosts        their names: the file /etc/hosts of each of them
-//! networks/namespace         who keeps the network namespace of an ordinary user: see rootless
+//! networks/namespace         who keeps the network namespace of an ordinary user: see rootless, keeper, way_out for
+//!                            those who go out, and door and carrier for those who come in
 //! networks/                  locked by whoever changes anything of any network
 //! ```
 //! What the kernel has of a network follows from its record and its [driver](Driver). With most it is a bridge, whose name
@@ -16,6 +17,8 @@
 //! One whose supervisor was killed is a member until the next command [settles](Records::all) it.
 
 mod bridge;
+mod carrier;
+mod door;
 mod driver;
 mod endpoint;
 mod forwarding;
@@ -39,7 +42,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use driver::Driver;
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, Held};
 pub use hosts::resolvers;
 pub use member::{Member, Members};
 pub use port::{Port, Ports};

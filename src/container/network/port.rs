@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::container::error::{Error, Result, doing};
 use crate::kernel::nftables::Protocol;
-use crate::kernel::{Errno, net};
+use crate::kernel::{self, Errno, net};
 
 /// A port of a container that is reached by one of the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,17 +33,32 @@ impl Port {
             Protocol::Tcp => net::stream_socket()?,
             Protocol::Udp => net::datagram_socket()?,
         };
-        match net::bind(socket.as_fd(), SocketAddrV4::new(self.address, self.host)) {
-            Err(error) if error.errno == Errno::EADDRINUSE => return Err(self.taken()),
-            Err(error) if error.errno == Errno::EADDRNOTAVAIL => {
-                let why = format!("cannot publish {self}: bind: cannot assign requested address");
-                return Err(Error::usage(why, "the address has to be one of this machine's: ip address"));
-            }
-            bound => bound?,
-        }
+        net::bind(socket.as_fd(), self.place()).map_err(|error| self.refused(error))?;
         let name = getsockname::<SockaddrIn>(socket.as_raw_fd());
         self.host = doing("cannot draw a port", name.map_err(Into::into))?.port();
         Ok(socket)
+    }
+
+    /// Where it is on the host.
+    pub(super) fn place(&self) -> SocketAddrV4 {
+        SocketAddrV4::new(self.address, self.host)
+    }
+
+    /// Why it cannot be had.
+    pub(super) fn refused(&self, error: kernel::Error) -> Error {
+        let refused = |why, hint: &str| Error::usage(format!("cannot publish {self}: bind: {why}"), hint);
+        match error.errno {
+            Errno::EADDRINUSE => self.taken(),
+            Errno::EADDRNOTAVAIL => refused(
+                "cannot assign requested address",
+                "the address has to be one of this machine's: ip address",
+            ),
+            Errno::EACCES => refused(
+                "permission denied",
+                "the lowest ports are root's: take one from 1024 on, or lower net.ipv4.ip_unprivileged_port_start",
+            ),
+            _ => error.into(),
+        }
     }
 
     /// Whether both cannot be had at once.

@@ -8,6 +8,7 @@
 //! [keeper] waits until it can lock it alone, and ends. So nothing is left when the last container has ended,
 //! and what the kernel had of a network is made again with the next one.
 
+use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -15,7 +16,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Locked, Networks, keeper};
+use super::door::{self, Door};
+use super::{Locked, Networks, Port, keeper};
 use crate::container::error::{Error, Result, doing};
 use crate::image::Users;
 use crate::kernel::Errno;
@@ -37,8 +39,16 @@ pub(super) struct Keeper {
 #[derive(Debug)]
 pub struct Stay {
     _lock: File,
+    doors: RefCell<Vec<Door>>,
     /// What whoever has just come should know of it.
     pub note: Option<String>,
+}
+
+impl Stay {
+    /// The ports of the machine that a container wants.
+    pub(super) fn doors(&self, wanted: &[Port]) -> Vec<Door> {
+        door::take(&mut self.doors.borrow_mut(), wanted)
+    }
 }
 
 /// Whether interfaces can only be made in namespaces of one's own.
@@ -62,8 +72,9 @@ impl Networks {
 
     /// Go where this user's networks are; made, if nobody keeps it. Nothing, for whoever may make interfaces where he is.
     ///
-    /// The caller is root there, of the same users as in his containers.
-    pub fn enter(&self) -> Result<Option<Stay>> {
+    /// The caller is root there, of the same users as in his containers. Ports of the machine that these want are taken
+    /// along: there is no way back.
+    pub fn enter(&self, ports: &[Port]) -> Result<Option<Stay>> {
         if !is_ordinary() {
             return Ok(None);
         }
@@ -75,13 +86,13 @@ impl Networks {
                 continue;
             }
             if let Some(keeper) = keeper.as_ref().filter(|keeper| keeper.process.is_alive()) {
-                return go(file, keeper.clone());
+                return go(file, keeper.clone(), ports);
             }
             match flock(&file, Lock::AloneAtOnce) {
                 refused if refused.refused() == Some(Errno::EWOULDBLOCK) => return Err(self.abandoned()),
                 locked => locked?,
             }
-            return begin(deciding, file, &path);
+            return begin(deciding, file, &path, ports);
         }
     }
 
@@ -93,7 +104,7 @@ impl Networks {
         let _deciding = self.lock()?;
         match self.look(false)? {
             Some((file, Some(keeper))) if keeper.process.is_alive() && is_current(&file, &self.kept()) => {
-                go(file, keeper)
+                go(file, keeper, &[])
             }
             _ => Ok(None),
         }
@@ -142,7 +153,7 @@ impl Networks {
 }
 
 /// Have the namespaces made, and enter them. The file is locked alone until then.
-fn begin(deciding: Locked, file: File, path: &Path) -> Result<Option<Stay>> {
+fn begin(deciding: Locked, file: File, path: &Path, ports: &[Port]) -> Result<Option<Stay>> {
     // The keeper is forked, and would hold this, too.
     drop(deciding);
     let started = keeper::start(&Users::of_caller(), file, path);
@@ -154,10 +165,11 @@ fn begin(deciding: Locked, file: File, path: &Path) -> Result<Option<Stay>> {
     flock(&file, Lock::Shared)?;
     // From here on the keeper may wait for the end of our stay.
     drop(stay);
-    go(file, keeper)
+    go(file, keeper, ports)
 }
 
-fn go(file: File, keeper: Keeper) -> Result<Option<Stay>> {
+fn go(file: File, keeper: Keeper, ports: &[Port]) -> Result<Option<Stay>> {
+    let doors = ports.iter().map(|port| Door::open(*port)).collect::<Result<_>>()?;
     setns(keeper.process.pid(), &[Kind::User, Kind::Net])?;
-    Ok(Some(Stay { _lock: file, note: keeper.note }))
+    Ok(Some(Stay { _lock: file, doors: RefCell::new(doors), note: keeper.note }))
 }

@@ -41,7 +41,7 @@ pub(super) fn begin(process: &Process, who: &Identity) -> Result<Infallible> {
         return Err(program::exec(process, who));
     };
     // Whoever waits for the program to begin waits for the end of a descriptor that was inherited here.
-    raw::close_range(3)
+    raw::close_range(3, u32::MAX)
         .map_err(|errno| Error::Io { what: "cannot close descriptors".into(), why: errno.into() })?;
     set_name("init")?;
     raw::exit_now(look_after(child, &all).shell_status())

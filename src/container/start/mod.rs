@@ -32,7 +32,7 @@ pub use session::{Streams, null};
 pub use walls::{Dark, Part, Walls};
 
 use super::error::{Error, Result};
-use super::network::{self, Endpoint};
+use super::network::{self, Endpoint, Held};
 use super::spec::{Network, Security, Spec};
 use crate::image::Users;
 use crate::kernel::capability::Set;
@@ -110,8 +110,8 @@ impl<'a> Plan<'a> {
     }
 
     /// It has been started: what the host keeps for it as long as it runs.
-    pub fn into_held(self) -> Vec<OwnedFd> {
-        self.endpoint.map(Endpoint::into_held).unwrap_or_default()
+    pub fn into_held(self) -> Result<Held> {
+        self.endpoint.map_or_else(|| Ok(Held::default()), Endpoint::into_held)
     }
 
     /// Whether it gets users of its own, because its maker is not root.

@@ -17,6 +17,7 @@ use signals::Signals;
 
 use super::error::{Error, Result, doing};
 use super::limits;
+use super::network::Held;
 use super::records::{Entry, Record, now};
 use super::run::Launched;
 use super::start::{Started, gate::News};
@@ -45,7 +46,7 @@ struct Charge {
     /// None of a program that somebody else's container runs besides.
     record: Option<Record>,
     /// The host's ports that are its own.
-    _held: Vec<OwnedFd>,
+    _held: Held,
 }
 
 impl Supervisor {
@@ -77,7 +78,7 @@ impl Supervisor {
     /// The same of a program that a container runs besides: it has no record.
     pub fn take_guest(&mut self, mut started: Started) -> Result<Option<OwnedFd>> {
         let terminal = self.await_program(&mut started)?;
-        self.charges.push(Charge { pid: started.pid, record: None, _held: vec![] });
+        self.charges.push(Charge { pid: started.pid, record: None, _held: Held::default() });
         Ok(terminal)
     }
 
