@@ -33,6 +33,7 @@ const RTM_DELADDR: (&str, u16) = ("RTM_DELADDR", 21);
 const RTM_NEWROUTE: (&str, u16) = ("RTM_NEWROUTE", 24);
 const AF_INET: u8 = 2;
 const AF_BRIDGE: u8 = 7;
+const AF_INET6: u16 = 10;
 const IFF_UP: u32 = 1;
 const RT_TABLE_MAIN: u8 = 254;
 const RTPROT_BOOT: u8 = 3;
@@ -255,6 +256,16 @@ fn set_flags(name: &str, flags: u32, told: &str) -> Result<()> {
 /// <https://man7.org/linux/man-pages/man7/rtnetlink.7.html>
 pub fn set_mtu(name: &str, mtu: u32) -> Result<()> {
     Request::link(RTM_SETLINK, vec![ifname(name), Attribute::new("IFLA_MTU", 4, Number(mtu))]).send()
+}
+
+/// `RTM_SETLINK` with `IFLA_INET6_ADDR_GEN_MODE`: no address of IP version 6 comes by itself when it is up.
+/// <https://docs.kernel.org/networking/ip-sysctl.html>
+pub fn set_without_ipv6_address(name: &str) -> Result<()> {
+    const NONE: u8 = 1;
+    let mode = Attribute::new("IFLA_INET6_ADDR_GEN_MODE", 8, Byte(NONE));
+    let family = Attribute::new("AF_INET6", AF_INET6, Nested(vec![mode]));
+    let families = Attribute::new("IFLA_AF_SPEC", 26, Nested(vec![family]));
+    Request::link(RTM_SETLINK, vec![ifname(name), families]).send()
 }
 
 /// `RTM_SETLINK` with `IFLA_MASTER`: make it a port of a bridge.

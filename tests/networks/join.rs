@@ -131,6 +131,8 @@ fn packets(host: &Host) {
     let [a, b] = ["a", "b"].map(|name| host.container(name, &["--net", "web"]));
     let c = host.container("c", &["--net", "db"]);
     let place = |name| SocketAddrV4::new(address(host, name), 80);
+    let unasked = std::fs::read_to_string(format!("/proc/{a}/net/if_inet6")).unwrap_or_default();
+    assert!(!unasked.contains("eth0"), "no addresses but those of the network: {unasked}");
     let server = listen(&b, 80);
     connect(&a, place("b")).unwrap();
     let (_, from) = server.accept().unwrap();

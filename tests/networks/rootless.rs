@@ -151,7 +151,6 @@ fn published(host: &Host) {
     let ports: std::collections::BTreeSet<_> = ports.collect();
     assert_eq!(ports.len(), 2, "each has its own: {ports:?}");
     host.clear();
-    link::delete("lan0").unwrap();
     host.says(&["network", "rm", "web"]);
     nothing_left(host);
 }

@@ -8,8 +8,8 @@ use super::carrier::Carrier;
 use super::door::Door;
 use super::{Driver, Network, Subnet, bridge, macvlan};
 use crate::container::error::Result;
-use crate::kernel::Pid;
 use crate::kernel::link::{self, End};
+use crate::kernel::{Errno, Pid};
 
 /// What the interface is called in the container.
 const INTERFACE: &str = "eth0";
@@ -83,6 +83,8 @@ impl Endpoint {
 
     /// In the container: its address, and the way out.
     pub(in crate::container) fn configure(&self) -> Result<()> {
+        // The network has none, and each would tell all the others of its own.
+        bridge::unless(Errno::EAFNOSUPPORT, link::set_without_ipv6_address(INTERFACE))?;
         link::add_address(INTERFACE, self.address, self.subnet.prefix)?;
         self.mtu.map_or(Ok(()), |mtu| link::set_mtu(INTERFACE, mtu))?;
         link::set_up(INTERFACE)?;

@@ -2,22 +2,41 @@
 //!
 //! It is one file for all of them, changed in place as they come and go: what is mounted is the file, and not its name.
 
-use std::fmt::Write;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use super::Member;
+use super::{Member, Members};
 use crate::container::start::etc::LOCAL_HOSTS;
 
-/// Write the names of these. What is left of a longer file is blank before it is cut off: nobody reads half a line.
-pub(super) fn write(path: &Path, members: &[Member]) -> io::Result<()> {
-    let mut text = LOCAL_HOSTS.to_string();
-    for Member { address, names, .. } in members {
-        let _ = writeln!(text, "{address}\t{}", names.join(" "));
+/// The last one has just come.
+pub(super) fn add(path: &Path, members: &Members) -> io::Result<()> {
+    let (text, own) = (of(&members.all), members.all.last().map_or_else(String::new, line));
+    let (file, before) = (open(path)?, text.len() - own.len());
+    if file.metadata()?.len() as usize == before {
+        return file.write_all_at(own.as_bytes(), before as u64);
     }
-    let file = File::options().create(true).truncate(false).write(true).mode(0o644).open(path)?;
+    write(path, members)
+}
+
+fn of(members: &[Member]) -> String {
+    let lines = members.iter().map(line);
+    [LOCAL_HOSTS.to_string()].into_iter().chain(lines).collect()
+}
+
+fn line(member: &Member) -> String {
+    format!("{}\t{}\n", member.address, member.names.join(" "))
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    File::options().create(true).truncate(false).write(true).mode(0o644).open(path)
+}
+
+/// Somebody has gone. What is left of a longer file is blank before it is cut off: nobody reads half a line.
+pub(super) fn write(path: &Path, members: &Members) -> io::Result<()> {
+    let mut text = of(&members.all);
+    let file = open(path)?;
     let length = text.len();
     let before = file.metadata()?.len() as usize;
     text.extend(std::iter::repeat_n('\n', before.saturating_sub(length)));

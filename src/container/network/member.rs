@@ -1,30 +1,28 @@
 //! Containers come to a network, and go.
 
-use std::fs;
 use std::io;
 use std::net::Ipv4Addr;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::door::Door;
 use super::endpoint::Published;
-use super::{Endpoint, Locked, Network, Networks, Port, Stay, bridge, hosts, is_ordinary};
+use super::{Endpoint, Locked, Network, Networks, Port, Stay, bridge, hosts, is_ordinary, roll};
 use crate::container::error::{Error, Result, doing};
 use crate::container::records::{Container, Id, Record, Records, State};
 use crate::container::spec::{self, Membership};
 use crate::kernel::link::Mac;
-use crate::state::write_at_once;
 
 /// Who is on a network.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default)]
 pub struct Members {
     /// In the order in which they came.
     pub all: Vec<Member>,
     /// The address that was drawn last. The next one is behind it: one that was given back rests for a while.
-    last: Option<Ipv4Addr>,
+    pub(super) last: Option<Ipv4Addr>,
     /// Whether the packet filter still knows ports of somebody who has gone.
-    #[serde(default)]
-    stale: bool,
+    pub(super) stale: bool,
 }
 
 /// A container on a network.
@@ -51,16 +49,10 @@ impl Member {
 }
 
 impl Networks {
-    /// Who is on a network. Nothing waited for the disk when that was written: after a power cut nobody is.
+    /// Who is on a network.
     pub(super) fn members(&self, name: &str) -> Result<Members> {
         let path = self.file(name, "members");
-        match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Members::default()),
-            text => {
-                let text = doing(format!("cannot read {}", path.display()), text)?;
-                Ok(serde_json::from_slice(&text).unwrap_or_default())
-            }
-        }
+        doing(format!("cannot read {}", path.display()), roll::read(&path))
     }
 
     /// Give a container its place on the network that it wants to be on, if there is one. `stay` is where an ordinary
@@ -115,7 +107,7 @@ impl Networks {
         let (id, name) = (record.id.clone(), record.created.name.clone());
         network.members.all.push(Member { id, name, address, names, ports });
         let refilter = publishes || std::mem::take(&mut network.members.stale);
-        locked.write_members(&network)?;
+        locked.write_members(&network, roll::add, hosts::add)?;
         if refilter {
             bridge::filter(&network)?;
         }
@@ -167,6 +159,9 @@ impl Networks {
     }
 }
 
+/// How members are written into a file.
+type Written = fn(&Path, &Members) -> io::Result<()>;
+
 impl Locked<'_> {
     /// Let these go. Their interfaces go with their network namespaces: the kernel does that for many at once, and to wait
     /// for one takes longer than its whole life.
@@ -181,17 +176,17 @@ impl Locked<'_> {
             }
         }
         if !go.is_empty() {
-            self.write_members(&network)?;
+            self.write_members(&network, roll::write, hosts::write)?;
         }
         Ok(network)
     }
 
-    fn write_members(&self, network: &Network) -> Result<()> {
-        let path = self.networks.file(&network.name, "members");
-        let text = serde_json::to_vec(&network.members).map_err(io::Error::from);
-        doing(format!("cannot write {}", path.display()), text.and_then(|text| write_at_once(&path, &text)))?;
-        let path = self.networks.file(&network.name, "hosts");
-        doing(format!("cannot write {}", path.display()), hosts::write(&path, &network.members.all))
+    fn write_members(&self, network: &Network, roll: Written, hosts: Written) -> Result<()> {
+        for (kind, write) in [("members", roll), ("hosts", hosts)] {
+            let path = self.networks.file(&network.name, kind);
+            doing(format!("cannot write {}", path.display()), write(&path, &network.members))?;
+        }
+        Ok(())
     }
 }
 

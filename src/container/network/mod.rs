@@ -27,6 +27,7 @@ mod keeper;
 mod macvlan;
 pub mod member;
 mod port;
+mod roll;
 mod rootless;
 mod subnet;
 mod vxlan;
