@@ -7,7 +7,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// A system call that the kernel refused.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{call}({args}) failed: {errno:?}, {}", errno.desc())]
+#[error("{call}({}) failed: {errno:?}, {}", self.told_args(), errno.desc())]
 pub struct Error {
     /// The name of the call, as in its manual page.
     pub call: &'static str,
@@ -15,6 +15,17 @@ pub struct Error {
     pub args: String,
     /// Why the kernel refused.
     pub errno: Errno,
+}
+
+impl Error {
+    /// Its arguments, as far as somebody can be expected to read them.
+    pub fn told_args(&self) -> String {
+        const MOST: usize = 400;
+        match self.args.char_indices().nth(MOST) {
+            Some((end, _)) => format!("{}…", &self.args[..end]),
+            None => self.args.clone(),
+        }
+    }
 }
 
 /// For attempts that are meant to be refused: which errno came, if any did.
@@ -44,5 +55,19 @@ pub fn answer(error: &std::io::Error) -> String {
     match io_errno(error) {
         Errno::UnknownErrno => error.to_string(),
         errno => format!("{errno:?}, {}", errno.desc()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_reads_a_thousand_arguments() {
+        let told = |args: &str| {
+            Error { call: "sendto", args: args.into(), errno: Errno::EMSGSIZE }.to_string().chars().count()
+        };
+        assert_eq!(told("é") + 399, told(&"é".repeat(400)));
+        assert_eq!(told(&"é".repeat(400)) + 1, told(&"é".repeat(1000)));
     }
 }

@@ -146,7 +146,12 @@ fn open(protocol: SockProtocol) -> nix::Result<OwnedFd> {
 
 /// Send the messages, and read so many answers; the first that is an error is the result.
 pub(super) fn deliver(protocol: SockProtocol, messages: &[u8], mut answers: usize) -> nix::Result<()> {
+    /// What every socket takes at once.
+    const USUAL: usize = 64 << 10;
     let socket = open(protocol)?;
+    if messages.len() > USUAL {
+        make_room(&socket, messages.len())?;
+    }
     send(socket.as_raw_fd(), messages, MsgFlags::empty())?;
     let mut buffer = [0; 8192];
     while answers > 0 {
@@ -159,6 +164,15 @@ pub(super) fn deliver(protocol: SockProtocol, messages: &[u8], mut answers: usiz
         }
     }
     Ok(())
+}
+
+/// `SO_SNDBUFFORCE`, for messages that are sent at once, or not at all. Where the machine is somebody else's, it is
+/// `SO_SNDBUF`, up to `net.core.wmem_max`.
+fn make_room(socket: &OwnedFd, length: usize) -> nix::Result<()> {
+    match setsockopt(socket, sockopt::SndBufForce, &length) {
+        Err(Errno::EPERM) => setsockopt(socket, sockopt::SndBuf, &length),
+        done => done,
+    }
 }
 
 /// Ask for a list: the content of every message of the answer.

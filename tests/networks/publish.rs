@@ -143,6 +143,11 @@ fn ranges(host: &Host) {
         TcpStream::connect_timeout(&place.into(), Duration::from_secs(5)).unwrap();
         server.accept().unwrap();
     }
+    // Their rules are more than a socket usually takes at once.
+    let many = host.container("many", &["--net", "web", "-p", "9000-9399:80-479"]);
+    let server = listen(&many, 479);
+    TcpStream::connect(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9399)).unwrap();
+    server.accept().unwrap();
     let one = ["run", "--net", "web", "-p", "8002:80", "tiny", "true"];
     host.refuses_with(125, &one, "cannot publish 0.0.0.0:8002->80/tcp");
     let wrong = host.glassbox(&["run", "--net", "web", "-p", "8003-8004:80", "tiny", "true"]);

@@ -24,6 +24,7 @@ use crate::kernel::Errno;
 use crate::kernel::Refused;
 use crate::kernel::at::{Lock, flock};
 use crate::kernel::namespace::{Kind, setns};
+use crate::kernel::process::raise_open_files;
 use crate::trace::Identity;
 
 /// Who keeps the namespaces.
@@ -169,6 +170,9 @@ fn begin(deciding: Locked, file: File, path: &Path, ports: &[Port]) -> Result<Op
 }
 
 fn go(file: File, keeper: Keeper, ports: &[Port]) -> Result<Option<Stay>> {
+    /// What is open besides.
+    const FILES: usize = 64;
+    raise_open_files((ports.len() + FILES) as u64)?;
     let doors = ports.iter().map(|port| Door::open(*port)).collect::<Result<_>>()?;
     setns(keeper.process.pid(), &[Kind::User, Kind::Net])?;
     Ok(Some(Stay { _lock: file, doors: RefCell::new(doors), note: keeper.note }))

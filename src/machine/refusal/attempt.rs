@@ -235,7 +235,7 @@ impl From<&kernel::Error> for Attempt {
         let words = [
             ("module", kind.unwrap_or_default().into()),
             ("call", (*call).to_string()),
-            ("args", args.clone()),
+            ("args", error.told_args()),
             ("errno", format!("{errno:?}")),
             ("answer", format!("{errno:?}, {}", errno.desc())),
         ];
