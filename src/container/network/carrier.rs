@@ -19,7 +19,7 @@ use nix::unistd::{Pid, getpid, getppid};
 use super::door::Door;
 use crate::container::error::{Error, Result, doing};
 use crate::kernel::nftables::Protocol;
-use crate::kernel::process::{Sig, raise_open_files};
+use crate::kernel::process::{Sig, raise_open_files, wait4};
 use crate::kernel::{raw, record};
 use crate::trace::Identity;
 
@@ -41,6 +41,10 @@ pub(super) struct Carrier {
 impl Drop for Carrier {
     fn drop(&mut self) {
         self.process.end();
+        // The last of its threads closes the doors. Where the supervisor has reaped it already, its number may be another's.
+        if Identity::of(self.process.pid()) == Some(self.process) {
+            let _ = wait4(Some(self.process.pid()));
+        }
     }
 }
 
