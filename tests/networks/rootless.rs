@@ -7,6 +7,7 @@ use glassbox::kernel::link;
 use glassbox::kernel::mount::{bind, make_private};
 use glassbox::kernel::namespace::{Kind, unshare};
 use glassbox::kernel::net::loopback_up;
+use glassbox::kernel::nftables;
 use libtest_mimic::Trial;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -187,10 +188,17 @@ fn refused(host: &Host) {
     drop(taken);
     let first = host.container("first", &["--net", "web", "-p", "8080:80"]);
     run("127.0.0.1:8080:80", "bind: address already in use");
+    // Somebody stays, and with him the namespace and its packet filter.
+    host.container("neighbour", &["--net", "web"]);
     kill_supervisor(&first);
     eventually("whoever stood in the door ends", || TcpListener::bind("127.0.0.1:8080").is_ok());
-    host.container("second", &["--net", "web", "-p", "8080:80"]);
+    // Settled from outside, where nobody reaches the packet filter: whoever comes next takes the port out of it.
     assert_eq!(host.says(&["ps", "-q"]).lines().count(), 1, "nothing is left of the others");
+    assert!(redirected(host) > 0);
+    host.container("second", &["--net", "web"]);
+    assert_eq!(redirected(host), 0, "a port of somebody who has gone");
+    host.container("third", &["--net", "web", "-p", "8080:80"]);
+    assert!(redirected(host) > 0);
     host.clear();
     host.says(&["network", "rm", "web"]);
     nothing_left(host);
@@ -248,12 +256,23 @@ fn no_way_out(host: &Host) {
     nothing_left(host);
 }
 
+/// How many rules lead from a port of the host to a container.
+fn redirected(host: &Host) -> usize {
+    let rules = inside(&keeper(host).to_string(), || nftables::rules().unwrap());
+    rules.iter().filter(|rule| ["output", "prerouting"].contains(&rule.chain.as_str())).count()
+}
+
+/// The process that keeps the user's networks.
+fn keeper(host: &Host) -> i32 {
+    let kept = std::fs::read(host.home.state().join("networks/namespace")).unwrap();
+    let kept: serde_json::Value = serde_json::from_slice(&kept).unwrap();
+    kept["process"]["pid"].as_i64().unwrap() as i32
+}
+
 fn keeper_killed(host: &Host) {
     host.says(&["network", "create", "web"]);
     host.container("a", &["--net", "web"]);
-    let kept = std::fs::read(host.home.state().join("networks/namespace")).unwrap();
-    let kept: serde_json::Value = serde_json::from_slice(&kept).unwrap();
-    let keeper = kept["process"]["pid"].as_i64().unwrap() as i32;
+    let keeper = keeper(host);
     kill(Pid::from_raw(keeper), Signal::SIGKILL).unwrap();
     let is_gone = || processes::Process::of(keeper).is_none_or(|process| !process.is_alive());
     eventually("it ends", is_gone);

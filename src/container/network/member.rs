@@ -106,7 +106,7 @@ impl Networks {
         }
         let (id, name) = (record.id.clone(), record.created.name.clone());
         network.members.all.push(Member { id, name, address, names, ports });
-        let refilter = publishes || std::mem::take(&mut network.members.stale);
+        let refilter = std::mem::take(&mut network.members.stale) || publishes;
         locked.write_members(&network, roll::add, hosts::add)?;
         if refilter {
             bridge::filter(&network)?;
