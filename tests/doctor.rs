@@ -19,6 +19,6 @@ fn doctor_is_right() {
     let learn = home.run(["learn", "--all", "--auto", "--format", "jsonl"]);
     let regardless =
         |lesson: &str| home.run(["learn", lesson, "--auto", "--format", "jsonl", "--regardless"]);
-    let wrong = misjudged(&doctor, &learn, regardless);
+    let wrong = misjudged(&common::lessons(), &doctor, &learn, regardless);
     assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -57,15 +57,23 @@ pub(crate) fn outcomes(learn: &Ran) -> BTreeMap<String, Outcome> {
     outcomes
 }
 
-/// What is wrong with doctor's verdicts: they have to be what then happens. `regardless` tells what became of a
-/// lesson that is said not to run here and was performed all the same.
-pub(crate) fn misjudged(doctor: &Ran, learn: &Ran, mut regardless: impl FnMut(&str) -> Ran) -> Vec<String> {
+/// What is wrong with doctor's verdicts: they have to be what then happens with these lessons. `regardless` tells what
+/// became of one that is said not to run here and was performed all the same.
+pub(crate) fn misjudged(
+    lessons: &[&str],
+    doctor: &Ran,
+    learn: &Ran,
+    mut regardless: impl FnMut(&str) -> Ran,
+) -> Vec<String> {
     let report: Value = serde_json::from_str(&doctor.out).unwrap_or_default();
     let outcomes = outcomes(learn);
     let mut wrong = vec![];
     let verdicts = report["lessons"].as_array().cloned().unwrap_or_default();
-    if doctor.code != Some(0) || verdicts.is_empty() || verdicts.len() != outcomes.len() {
+    if doctor.code != Some(0) || verdicts.len() != super::lessons().len() {
         wrong.push(format!("doctor says nothing of use: {doctor}"));
+    }
+    if outcomes.len() != lessons.len() {
+        wrong.push(format!("not every lesson was tried: {:?}", outcomes.keys()));
     }
     for verdict in verdicts {
         let lesson = text(&verdict["lesson"]);

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use super::Chosen;
 use super::apt::{self, Result, command, output};
-use super::cells::{Cell, Machine};
+use super::cells::Machine;
 use super::kernel::Kernel;
 use super::payload::Payload;
 use super::processor::{self, Processor};
@@ -31,12 +32,7 @@ impl Results {
 }
 
 /// Boot a machine, and do these of its cells on it.
-pub(crate) fn boot(
-    machine: &Machine,
-    cells: &[(usize, &Cell)],
-    tree: &Path,
-    payload: &Payload,
-) -> Result<Results> {
+pub(crate) fn boot(machine: &Machine, cells: &[Chosen], tree: &Path, payload: &Payload) -> Result<Results> {
     let kernel = Kernel::fetch(machine.kernel)?;
     let dir = apt::workshop()?;
     let initramfs = dir.path().join("initramfs");
@@ -57,15 +53,14 @@ pub(crate) fn boot(
 }
 
 /// A cpio archive with process 1, and what it is to do.
-fn script(machine: &Machine, cells: &[(usize, &Cell)], dir: &Path) -> std::io::Result<Vec<u8>> {
+fn script(machine: &Machine, cells: &[Chosen], dir: &Path) -> std::io::Result<Vec<u8>> {
     let Machine { layout, systemd, lacks, .. } = machine;
     let [ci, update] = ["CI", "INSTA_UPDATE"].map(|name| std::env::var(name).unwrap_or_default());
     let mut text =
         format!("layout={layout} systemd={systemd} lacks={lacks} ci={ci} update={update}\ncells() {{\n");
-    for (number, cell) in cells {
-        let Cell { who, circumstance, thorough, .. } = cell;
-        let slug = machine.cell_slug(cell);
-        let _ = writeln!(text, "cell {slug} {} {circumstance} {number} {thorough}", who.word());
+    for chosen in cells {
+        let (who, circumstance) = (chosen.cell.who.word(), chosen.cell.circumstance);
+        let _ = writeln!(text, "cell {} {who} {circumstance} \"{}\"", chosen.slug(), wanted(chosen));
     }
     text.push_str("}\n");
     let root = dir.join("initramfs.d");
@@ -75,6 +70,12 @@ fn script(machine: &Machine, cells: &[(usize, &Cell)], dir: &Path) -> std::io::R
     let pack = "chmod 755 init; find . | cpio --quiet -o -H newc -R 0:0";
     let packed = command("sh").args(["-c", pack]).current_dir(root).stderr(Stdio::inherit()).output()?;
     Ok(packed.stdout)
+}
+
+/// How much of a cell is tried, as guest/cell.sh reads it.
+fn wanted(chosen: &Chosen) -> String {
+    let (lessons, suites) = (chosen.lessons().join(" "), chosen.suites().join(" "));
+    format!("number={} lessons='{lessons}' suites='{suites}'", chosen.number)
 }
 
 fn run(

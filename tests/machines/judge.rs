@@ -4,9 +4,10 @@
 use std::fs;
 use std::path::Path;
 
-use super::cells::{Cell, Machine};
+use super::Chosen;
 use super::common::outcome::{Outcome, Skip, misjudged, outcomes};
 use super::common::{GLASSBOX, Ran};
+use super::words;
 
 /// What came of a cell.
 #[derive(Debug, Clone, Default)]
@@ -54,7 +55,8 @@ fn without_number_of_session(text: &str) -> String {
     parts.fold(first, |text, part| format!("{text}session-1{}", rest(part)))
 }
 
-pub(crate) fn judge(machine: &Machine, cell: &Cell, results: &Path) -> Row {
+pub(crate) fn judge(chosen: &Chosen, results: &Path) -> Row {
+    let lessons = chosen.lessons();
     let (doctor, learn) = (read(results, "doctor"), read(results, "learn"));
     let seconds = fs::read_to_string(results.join("seconds")).unwrap_or_default();
     let mut row = Row { seconds: seconds.trim().parse().unwrap_or_default(), ..Row::default() };
@@ -69,12 +71,12 @@ pub(crate) fn judge(machine: &Machine, cell: &Cell, results: &Path) -> Row {
         }
     }
     if learn.code != Some(0) {
-        row.failures.push(format!("learn --all: exit code {:?}: {}", learn.code, learn.err));
+        row.failures.push(format!("learn: exit code {:?}: {}", learn.code, learn.err));
     }
-    row.failures.extend(misjudged(&doctor, &learn, |lesson| read(results, &format!("regardless.{lesson}"))));
-    let suites: &[&str] =
-        if cell.thorough { &["labs", "no_trace", "transcripts"] } else { &["labs", "no_trace"] };
-    for suite in suites {
+    row.failures.extend(misjudged(&lessons, &doctor, &learn, |lesson| {
+        read(results, &format!("regardless.{lesson}"))
+    }));
+    for suite in chosen.suites() {
         let ran = read(results, suite);
         if ran.code != Some(0) {
             row.failures.push(format!("the suite {suite}: {ran}"));
@@ -90,9 +92,9 @@ pub(crate) fn judge(machine: &Machine, cell: &Cell, results: &Path) -> Row {
         row.failures.push(format!("the console of all cells on this machine:\n{console}"));
     }
     if row.failures.is_empty() {
-        let words = words(&row, results);
-        if std::panic::catch_unwind(|| hold_words(&machine.cell_slug(cell), &words)).is_err() {
-            row.failures.push(format!("what it says is not its snapshot:\n{words}"));
+        let said = words::said(&row, |name| read(results, name));
+        if std::panic::catch_unwind(|| words::hold(chosen, &said)).is_err() {
+            row.failures.push(format!("what it says is not its snapshot:\n{}", words::text(&said)));
         }
     }
     row
@@ -104,39 +106,4 @@ fn keep_snapshots(results: &Path) {
         let to = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(snapshot.file_name());
         fs::copy(snapshot.path(), to).unwrap();
     }
-}
-
-/// What somebody reads on this machine who wants a lesson that cannot run there.
-fn words(row: &Row, results: &Path) -> String {
-    let parts = row
-        .parts
-        .iter()
-        .map(|(lesson, Skip { what, why, hint })| format!("{lesson}, without {what}\n{why}\nhint: {hint}\n"));
-    let mut said: Vec<(String, Vec<&str>)> = vec![];
-    for (lesson, _) in &row.skipped {
-        for (command, name) in [("learn", "refused"), ("lab start", "lab")] {
-            let Ran { code, out, err } = read(results, &format!("{name}.{lesson}"));
-            let code = code.map_or("a signal".into(), |code| code.to_string());
-            let out = if code == "0" { String::new() } else { out };
-            let text = format!("$ glassbox {command} LESSON\n{out}{err}exit code {code}\n");
-            let text = text.replace(&format!("lesson {lesson} "), "lesson LESSON ");
-            let text = text.replace(&format!("lab {lesson} "), "lab LESSON ");
-            match said.iter_mut().find(|(other, _)| *other == text) {
-                Some((_, lessons)) => lessons.push(lesson),
-                None => said.push((text, vec![lesson])),
-            }
-        }
-    }
-    let refused = said.into_iter().map(|(text, lessons)| format!("{}\n{text}", lessons.join(", ")));
-    let blocks: Vec<String> = parts.chain(refused).collect();
-    if blocks.is_empty() { "every lesson passes\n".into() } else { blocks.join("\n") }
-}
-
-/// The snapshot of a cell. Scopes of systemd have a number in their names.
-fn hold_words(slug: &str, words: &str) {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("../snapshots");
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(format!("machines__{slug}"), words));
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::apt::{Result, Suite, cache, command, output, workshop};
 use super::processor;
@@ -34,6 +35,8 @@ const MODULES: [&str; 19] = [
 /// Makes the kernel and the initramfs from the unpacked packages.
 const PACK: &str = include_str!("pack-kernel.sh");
 
+static FETCHING: Mutex<()> = Mutex::new(());
+
 /// A kernel that can be booted.
 pub(crate) struct Kernel {
     pub(crate) image: PathBuf,
@@ -48,6 +51,8 @@ impl Kernel {
         (MODULES, PACK).hash(&mut recipe);
         let dir = cache()?.join(format!("linux-{series}-{:016x}", recipe.finish()));
         let kernel = Self { image: dir.join("vmlinuz"), initramfs: dir.join("initramfs") };
+        // Machines that boot at the same time may want the same one, and the lists of packages are one at a time's.
+        let _fetching = FETCHING.lock().unwrap_or_else(PoisonError::into_inner);
         if !kernel.initramfs.exists() {
             make(series, &dir).map_err(|error| format!("kernel {series}: {error}"))?;
         }

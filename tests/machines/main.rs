@@ -2,8 +2,8 @@
 //! refuses. Virtual machines, because this one has one kernel and one layout.
 //!
 //! ```text
-//! cargo test --test machines                                              the cells that are always tried
-//! cargo test --test machines -- --include-ignored                         the matrix
+//! cargo test --test machines                                              every cell, most of them with a sample
+//! cargo test --test machines -- --include-ignored                         the matrix: every lesson in every cell
 //! cargo test --test machines -- --include-ignored 'Linux 6.12, v2: root'  one cell
 //! ```
 //!
@@ -24,13 +24,14 @@ mod payload;
 mod processor;
 mod table;
 mod tree;
+mod words;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use cells::{Cell, MACHINES, Machine};
+use cells::{Cell, Extent, MACHINES, Machine};
 use glassbox::kernel::arch;
 use matrix::Matrix;
 use processor::Processor;
@@ -51,20 +52,19 @@ const TOOLS: [(&str, &str); 9] = [
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let every = || MACHINES.iter().flat_map(|machine| machine.cells.iter().map(move |cell| (machine, cell)));
-    let chosen: Vec<(usize, &Machine, &Cell)> = every()
+    let chosen: Vec<Chosen> = every()
         .enumerate()
-        .map(|(number, (machine, cell))| (number, machine, cell))
-        .filter(|(_, machine, cell)| is_chosen(&arguments, &machine.cell_name(cell), cell.always))
+        .map(|(number, (machine, cell))| Chosen { number, machine, cell, extent: extent(&arguments, cell) })
+        .filter(|chosen| is_chosen(&arguments, &chosen.name()))
         .collect();
-    let is_whole = chosen.len() == every().count();
+    let is_whole = arguments.include_ignored && chosen.len() == every().count();
     if !arguments.list && !chosen.is_empty() && !can_boot() {
         return common::run(vec![]);
     }
     let matrix = Arc::new(Matrix::new(chosen.clone()));
-    let trials = chosen.into_iter().map(|(_, machine, cell)| {
+    let trials = chosen.into_iter().map(|chosen| {
         let matrix = Arc::clone(&matrix);
-        Trial::test(machine.cell_name(cell), move || matrix.hold(machine, cell).map_err(Failed::from))
-            .with_ignored_flag(!cell.always)
+        Trial::test(chosen.name(), move || matrix.hold(&chosen.name()).map_err(Failed::from))
     });
     let mut trials: Vec<Trial> = trials.collect();
     if is_whole {
@@ -84,11 +84,46 @@ fn main() -> ExitCode {
     })
 }
 
-fn is_chosen(arguments: &Arguments, name: &str, always: bool) -> bool {
+/// A cell that is tried.
+#[derive(Clone, Copy)]
+struct Chosen {
+    number: usize,
+    machine: &'static Machine,
+    cell: &'static Cell,
+    extent: Extent,
+}
+
+impl Chosen {
+    fn name(&self) -> String {
+        self.machine.cell_name(self.cell)
+    }
+
+    fn slug(&self) -> String {
+        self.machine.cell_slug(self.cell)
+    }
+
+    fn lessons(&self) -> Vec<&'static str> {
+        self.extent.lessons(self.number)
+    }
+
+    /// The suites that are run in it.
+    fn suites(&self) -> &'static [&'static str] {
+        match self.extent {
+            Extent::Sample => &[],
+            Extent::Whole if self.cell.thorough => &["no_trace", "labs", "transcripts"],
+            Extent::Whole => &["no_trace", "labs"],
+        }
+    }
+}
+
+fn extent(arguments: &Arguments, cell: &Cell) -> Extent {
+    if arguments.include_ignored || cell.always { Extent::Whole } else { Extent::Sample }
+}
+
+fn is_chosen(arguments: &Arguments, name: &str) -> bool {
     let filter = arguments.filter.as_deref();
     let fits = |filter: &str| if arguments.exact { name == filter } else { name.contains(filter) };
-    let asked_for = arguments.include_ignored || arguments.list || arguments.ignored != always;
-    asked_for && filter.is_none_or(fits) && !arguments.skip.iter().any(|skip| name.contains(skip.as_str()))
+    filter.is_none_or(fits) && !arguments.skip.iter().any(|skip| name.contains(skip.as_str()))
 }
 
 /// Whether machines can be made here; says what is missing if not. In CI nothing may be missing.

@@ -161,7 +161,7 @@ fn container(filtered: bool) -> Value {
         "process": {
             "user": { "uid": "@ID@", "gid": "@ID@" },
             "cwd": "/var/tmp",
-            "args": ["sh", "/payload/guest/cell.sh", "@RESULTS@", "@NUMBER@", "false"],
+            "args": ["sh", "/payload/guest/cell.sh", "@RESULTS@"],
             "env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=@HOME@", "CI=@CI@"],
             "capabilities": { "bounding": CAPABILITIES, "effective": CAPABILITIES, "permitted": CAPABILITIES },
             "noNewPrivileges": false,

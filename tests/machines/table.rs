@@ -2,21 +2,22 @@
 
 use std::fs;
 
-use super::cells::{Cell, Machine, Who};
+use super::Chosen;
+use super::cells::Who;
 use super::judge::Row;
 
-type Rows = [(&'static Machine, &'static Cell, Row)];
+type Rows = [(Chosen, Row)];
 
 /// A row for each cell.
 pub(crate) fn matrix(rows: &Rows) -> String {
-    let width = rows.iter().map(|(machine, cell, _)| machine.cell_name(cell).len()).max().unwrap_or_default();
+    let width = rows.iter().map(|(cell, _)| cell.name().len()).max().unwrap_or_default();
     let mut text = format!("{:width$}  passed  skipped  failed  seconds\n", "");
-    for (machine, cell, row) in rows {
+    for (cell, row) in rows {
         let failed = usize::from(!row.failures.is_empty());
         let (passed, skipped) = (row.passed.len(), row.skipped.len());
         text.push_str(&format!(
             "{:width$}  {passed:6}  {skipped:7}  {failed:6}  {:7}",
-            machine.cell_name(cell),
+            cell.name(),
             row.seconds
         ));
         for (lesson, skip) in &row.skipped {
@@ -53,7 +54,7 @@ fn what_works_where(rows: &Rows) -> String {
     let nowhere = left_out_by_all(rows, |_| true, &[]);
     let to_root = left_out_by_all(rows, |who| who != Who::Root, &nowhere);
     let mut lines: Vec<(String, String, Vec<&str>)> = vec![];
-    for (machine, cell, row) in rows {
+    for (Chosen { machine, cell, .. }, row) in rows {
         let who = match cell.says {
             "" => cell.who.name().to_string(),
             says => format!("{}, {says}", short(cell.who)),
@@ -103,7 +104,7 @@ fn left_out_by_all<'a>(
     of: impl Fn(Who) -> bool,
     but: &[(String, &str)],
 ) -> Vec<(String, &'a str)> {
-    let working = rows.iter().filter(|(_, cell, row)| of(cell.who) && !row.passed.is_empty());
+    let working = rows.iter().filter(|(chosen, row)| of(chosen.cell.who) && !row.passed.is_empty());
     let all: Vec<Vec<(String, &str)>> = working.map(|(.., row)| reasons(row).collect()).collect();
     let why = |what: &str| {
         // With a lesson its parts are left out.

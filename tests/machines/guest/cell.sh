@@ -1,8 +1,9 @@
-# cell.sh RESULTS NUMBER THOROUGH [OPTION...]: all that is tried in one cell, as its user. What each command wrote
-# and its exit code are kept; they are judged where the machine was started.
-results=$1 number=$2 thorough=$3
-shift 3
+# cell.sh RESULTS [OPTION...]: all that is tried in one cell, as its user. What each command wrote and its exit code
+# are kept; they are judged where the machine was started.
+results=$1
+shift
 . /payload/guest/programs.sh # glassbox, labs, no_trace, transcripts, snapshots: where they are
+. "$results/wanted"          # number, lessons, suites: how much is tried
 cd /var/tmp || exit
 
 record() {
@@ -13,7 +14,7 @@ record() {
 }
 
 record doctor "$glassbox" doctor --format json "$@"
-record learn "$glassbox" learn --all --auto --format jsonl "$@"
+record learn "$glassbox" learn $lessons --auto --format jsonl "$@"
 
 # What cannot run here: how that is said, and whether it really cannot.
 for lesson in $(sed -n 's/.*"event":"skip","what":"the lesson \([^"]*\)".*/\1/p' "$results/learn.out"); do
@@ -24,14 +25,12 @@ for lesson in $(sed -n 's/.*"event":"skip","what":"the lesson \([^"]*\)".*/\1/p'
     [ "$(cat "$results/lab.$lesson.code")" != 0 ] || record "lab.$lesson" "$glassbox" lab reset "$lesson" "$@"
 done
 
-# Everything is too much for most machines: a sample, and each cell has another one.
+# Every pause is too much for most machines: a sample, and each cell has another one.
 export GLASSBOX_TEST_SAMPLE=$number
-record no_trace "$no_trace"
-record labs "$labs"
-if [ "$thorough" = true ]; then
-    record transcripts "$transcripts"
-    if [ -n "$INSTA_UPDATE" ]; then
-        mkdir "$results/snapshots"
-        find "$snapshots" -newer "$results/doctor.code" -name '*.snap' -exec cp {} "$results/snapshots" \;
-    fi
+for suite in $suites; do
+    eval "record $suite \"\$$suite\""
+done
+if [ -n "$INSTA_UPDATE" ]; then
+    mkdir "$results/snapshots"
+    find "$snapshots" -newer "$results/doctor.code" -name '*.snap' -exec cp {} "$results/snapshots" \;
 fi

@@ -17,11 +17,12 @@ every_cell() {
     sync
 }
 
-# cell SLUG WHO CIRCUMSTANCE NUMBER THOROUGH
+# cell SLUG WHO CIRCUMSTANCE WANTED
 cell() {
-    slug=$1 who=$2 number=$4 thorough=$5
+    slug=$1 who=$2
     results=/results/$slug
     mkdir $results
+    echo "$4" >$results/wanted
     [ "$who" = root ] || chown learner: $results
     began=$(seconds)
     echo "<2>machine: $slug, $began s" >/dev/kmsg
@@ -34,7 +35,7 @@ cell() {
 seconds() { cut -d. -f1 /proc/uptime; }
 
 # What is tried: for circumstances.sh to call.
-try() { as "$who" env CI="$ci" INSTA_UPDATE="$update" INSTA_WORKSPACE_ROOT="$project" INSTA_OUTPUT=none sh /payload/guest/cell.sh "$results" "$number" "$thorough" "$@"; }
+try() { as "$who" env CI="$ci" INSTA_UPDATE="$update" INSTA_WORKSPACE_ROOT="$project" INSTA_OUTPUT=none sh /payload/guest/cell.sh "$results" "$@"; }
 
 # What looks like ours. What was carried here may have such a name, too: it is there before the first cell.
 leftovers() {

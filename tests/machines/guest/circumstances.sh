@@ -57,7 +57,7 @@ container() {
     mkdir /run/layers/upper /run/layers/work
     mount -t overlay -o lowerdir=/,upperdir=/run/layers/upper,workdir=/run/layers/work overlay $bundle/rootfs
     [ "$who" = root ] && id=0 home=/root || id=1000 home=/home/learner
-    sed -e "s|\"@ID@\"|$id|g" -e "s|@HOME@|$home|g" -e "s|@RESULTS@|$results|g" -e "s|@NUMBER@|$number|g" \
+    sed -e "s|\"@ID@\"|$id|g" -e "s|@HOME@|$home|g" -e "s|@RESULTS@|$results|g" \
         -e "s|@CI@|$ci|g" "$1" >$bundle/config.json
     crun --cgroup-manager=disabled run --bundle $bundle outer || echo "crun: $?"
     umount $bundle/rootfs /run/layers
