@@ -2,7 +2,7 @@
 greet_in de batch || exit
 block=0123456789abcdef
 i=0
-while [ $i -lt 10 ]; do block=$block$block; i=$((i + 1)); done
+while [ $i -lt 13 ]; do block=$block$block; i=$((i + 1)); done
 spin() { while :; do :; done; }
 leak() {
     n=0

@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// An odd number, so that one of them is in the middle.
 const REQUESTS: usize = 9;
 /// How long a request takes on an idle CPU, at the least.
-const WORK: Duration = Duration::from_millis(20);
+const WORK: Duration = Duration::from_millis(10);
 /// So often it is measured anew at the most, on a machine where others want the CPU too.
 const ROUNDS: usize = 12;
 /// And so often while nothing of the lesson's is in the way.

@@ -57,7 +57,7 @@ pub(crate) fn run(trials: Vec<Trial>) -> ExitCode {
 pub(crate) fn run_while_others_wait(trials: Vec<Trial>) -> ExitCode {
     let mut arguments = Arguments::from_args();
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    arguments.test_threads = arguments.test_threads.or(Some(3 * processors));
+    arguments.test_threads = arguments.test_threads.or(Some(6 * processors));
     run_with(arguments, trials)
 }
 
