@@ -118,6 +118,8 @@ impl<'a> Ground<'a> {
         let endpoint = Networks::open(self.records.state()).join(record, hostname, self.stay)?;
         let plan = Plan::new(spec, hostname, root, self.users(), streams)?;
         let plan = plan.in_group(group, self.hierarchies.layout()).on_network(endpoint);
+        // Of many the next one is made meanwhile.
+        let plan = plan.apart(record.created.detached);
         let started = start(&plan, walls)?;
         let noted = Identity::of(started.pid)
             .map_or(Ok(()), |init| record.happened(&Entry::Started { time: now(), init }));

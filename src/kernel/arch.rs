@@ -127,6 +127,49 @@ impl Architecture {
     }
 }
 
+/// `clone3` with arguments of such a size: what it returns in the parent. The child goes on in a function that does not
+/// return, on the stack below this place, and with what is given to it. A macro, for it is [`super::raw`] that is unsafe.
+///
+/// In the parent nothing has changed but what a system call changes: whatever the child does with its registers is its own.
+#[cfg(target_arch = "x86_64")]
+macro_rules! clone3_into {
+    ($args:expr, $size:expr, $child:path, $given:expr) => {{
+        let result: isize;
+        std::arch::asm!(
+            "syscall", "test rax, rax", "jnz 2f", "mov rdi, {given}", "call {child}", "ud2", "2:",
+            given = in(reg) $given, child = sym $child,
+            inlateout("rax") libc::SYS_clone3 as isize => result, in("rdi") $args, in("rsi") $size,
+            out("rcx") _, out("r11") _,
+        );
+        result
+    }};
+}
+#[cfg(target_arch = "aarch64")]
+macro_rules! clone3_into {
+    ($args:expr, $size:expr, $child:path, $given:expr) => {{
+        let result: isize;
+        std::arch::asm!(
+            "svc 0", "cbnz x0, 2f", "mov x0, {given}", "bl {child}", "brk 1", "2:",
+            given = in(reg) $given, child = sym $child,
+            in("x8") libc::SYS_clone3, inlateout("x0") $args => result, in("x1") $size,
+        );
+        result
+    }};
+}
+#[cfg(target_arch = "riscv64")]
+macro_rules! clone3_into {
+    ($args:expr, $size:expr, $child:path, $given:expr) => {{
+        let result: isize;
+        std::arch::asm!(
+            "ecall", "bnez a0, 2f", "mv a0, {given}", "call {child}", "unimp", "2:",
+            given = in(reg) $given, child = sym $child,
+            in("a7") libc::SYS_clone3, inlateout("a0") $args => result, in("a1") $size,
+        );
+        result
+    }};
+}
+pub(super) use clone3_into;
+
 /// The size of a page of memory. It is the running kernel's choice, 4 to 64 KiB.
 /// <https://man7.org/linux/man-pages/man2/getpagesize.2.html>
 pub fn page_size() -> usize {

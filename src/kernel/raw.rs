@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "fenced here; every block says why it is sound")]
 
 pub(super) mod guarded;
+mod vfork;
 
 use std::ffi::{CStr, c_int, c_void};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -11,6 +12,8 @@ use std::ptr::NonNull;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::{ForkResult, Pid};
 use nix::{errno::Errno, libc};
+
+pub use vfork::clone3_vfork;
 
 /// `CLONE_INTO_CGROUP` of `linux/sched.h`: it does not fit into the int of the C library.
 const CLONE_INTO_CGROUP: u64 = 1 << 33;

@@ -24,6 +24,7 @@ use time::{ago, rfc3339};
 
 /// The same commands as docker has them below `image`.
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub(super) enum Command {
     /// Build an image of a Dockerfile
     #[command(after_help = build::EXAMPLES)]

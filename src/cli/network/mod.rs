@@ -18,6 +18,7 @@ Examples:
   glassbox network rm web";
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub(super) enum Command {
     /// Make a network
     #[command(after_help = create::EXAMPLES)]

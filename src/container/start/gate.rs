@@ -49,6 +49,13 @@ impl Gate {
         Ok((end(maker), end(container)))
     }
 
+    /// In the container: this end is the maker's, who hears of nobody's end as long as it is open here.
+    pub(super) fn leave_to_maker(&self) {
+        let fd = self.socket.as_raw_fd() as u32;
+        // The other process has it as before, and the memory with its number in it may be that one's.
+        let _ = kernel::raw::close_range(fd, fd);
+    }
+
     /// In the container: go on when the maker ends.
     pub fn outlive_maker(self) -> Self {
         Self { dies_with_maker: false, ..self }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use nix::unistd::getgroups;
+use rustix::process::getgroups;
 
 use crate::container::error::{Error, Result};
 use crate::kernel::{Errno, user};
@@ -88,9 +88,9 @@ impl Identity {
     /// Run as him.
     pub(crate) fn assume(&self) -> Result<()> {
         // Who maps his own number alone may not change groups; then there is nothing to leave either.
-        let may = !fs::read_to_string("/proc/self/setgroups").is_ok_and(|text| text.trim() == "deny");
-        let has = getgroups().map_or(true, |groups| !groups.is_empty());
-        if may && (has || !self.groups.is_empty()) {
+        let may = || !fs::read_to_string("/proc/self/setgroups").is_ok_and(|text| text.trim() == "deny");
+        let has = || getgroups().map_or(true, |groups| !groups.is_empty());
+        if (!self.groups.is_empty() || has()) && may() {
             self.mapped(user::setgroups(&self.groups))?;
         }
         if self.gid != 0 || !self.is_root() {

@@ -52,6 +52,11 @@ impl Part {
 pub trait Walls {
     /// Have this part done, by `work`.
     fn around(&mut self, part: Part, work: &mut dyn FnMut() -> Result<()>) -> Result<()>;
+
+    /// Whether they keep nothing in memory, so that it does not matter whose memory that is.
+    fn are_dark(&self) -> bool {
+        false
+    }
 }
 
 /// Nobody looks on.
@@ -61,5 +66,9 @@ pub struct Dark;
 impl Walls for Dark {
     fn around(&mut self, _: Part, work: &mut dyn FnMut() -> Result<()>) -> Result<()> {
         work()
+    }
+
+    fn are_dark(&self) -> bool {
+        true
     }
 }
