@@ -12,6 +12,7 @@ mod escapes;
 mod exec;
 mod explain;
 mod inside;
+mod lent;
 mod run;
 #[path = "../terminal/screen.rs"]
 #[allow(dead_code, reason = "the tests of lessons use the rest")]
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     trials.extend(together::trials());
     trials.extend(scripts::trials());
     trials.extend(crash::trials());
+    trials.extend(lent::trials());
     trials.extend(escapes::trials());
     common::run(trials)
 }
