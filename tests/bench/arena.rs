@@ -32,7 +32,7 @@ impl Arena {
         // `/tmp` is often not on a disk.
         let dir = tempfile::Builder::new().prefix("glassbox-bench-").tempdir_in("/var/tmp").unwrap();
         let arena = Self { dir };
-        std::fs::copy(GLASSBOX, arena.path("glassbox")).unwrap();
+        std::fs::copy(GLASSBOX, arena.path("installed")).unwrap();
         let root = arena.path("rootfs");
         for name in ["bin", "dev", "etc", "proc", "sys", "tmp"] {
             std::fs::create_dir_all(root.join(name)).unwrap();
@@ -66,7 +66,7 @@ impl Arena {
 
     /// glassbox, with a state directory in here.
     pub(crate) fn glassbox(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(self.path("glassbox"));
+        let mut command = Command::new(self.path("installed"));
         command.args(arguments).env("XDG_STATE_HOME", self.dir.path()).stdin(Stdio::null());
         command
     }

@@ -50,7 +50,7 @@ pub(crate) fn all(arena: &Arena) -> Vec<Rival> {
     let mut rivals = vec![Rival::new("floor", "floor", &[&floor, "run", &layers, &root, &filter, &id])];
     let flags = ["run", "--rm", "--memory", "64m", "--pids-limit", "64", IMAGE, "/bin/true"];
     let mut glassbox =
-        Rival::new("glassbox", "glassbox run --rm", &[&[&*arena.text("glassbox")], &flags[..]].concat());
+        Rival::new("glassbox", "glassbox run --rm", &[&[&*arena.text("installed")], &flags[..]].concat());
     glassbox.env.push(("XDG_STATE_HOME", arena.path("").to_str().unwrap().into()));
     rivals.push(glassbox);
     for (name, flags) in [("crun", &["--cgroup-manager=cgroupfs"][..]), ("runc", &[])] {
