@@ -6,14 +6,14 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use elf::ElfStream;
-use elf::abi::PT_INTERP;
-use elf::endian::AnyEndian;
+use elf::abi::{EI_NIDENT, ELFMAGIC, PT_INTERP};
+use elf::endian::NativeEndian;
+use elf::file::{Class, FileHeader};
+use elf::segment::SegmentTable;
 
 use super::error::{Error, Result, doing};
 use crate::kernel::process::exec_sealed;
@@ -32,12 +32,12 @@ pub(super) fn refuse(program: &str) -> Result<()> {
     let mut file = PathBuf::from(program);
     for _ in 0..SCRIPTS {
         // What cannot be read is left to execve.
-        let Ok(mut opened) = File::open(&file) else { return Ok(()) };
+        let Ok(opened) = File::open(&file) else { return Ok(()) };
         if opened.metadata().is_ok_and(|meta| (meta.dev(), meta.ino()) == (own.dev(), own.ino())) {
             let why = "it is glassbox itself".into();
             return Err(Error::NotExecutable { program: program.into(), why });
         }
-        match interpreter(&mut opened) {
+        match interpreter(&opened) {
             Some(next) => file = next,
             None => return Ok(()),
         }
@@ -46,23 +46,45 @@ pub(super) fn refuse(program: &str) -> Result<()> {
 }
 
 /// What the kernel starts to run a file: the interpreter of a script, or the loader of a dynamic program.
-fn interpreter(file: &mut File) -> Option<PathBuf> {
-    let mut head = vec![];
-    file.take(256).read_to_end(&mut head).ok()?;
-    if let Some(line) = head.strip_prefix(b"#!") {
-        let line = line.split(|sign| *sign == b'\n').next()?;
-        let path = line.split(|sign| sign.is_ascii_whitespace()).find(|word| !word.is_empty())?;
-        return Some(Path::new(std::ffi::OsStr::from_bytes(path)).into());
-    }
-    loader(file)
+fn interpreter(file: &File) -> Option<PathBuf> {
+    let mut head = [0; 256];
+    let length = file.read_at(&mut head, 0).ok()?;
+    let head = &head[..length];
+    let path = match head.strip_prefix(b"#!") {
+        Some(line) => {
+            let line = line.split(|sign| *sign == b'\n').next()?;
+            line.split(|sign| sign.is_ascii_whitespace()).find(|word| !word.is_empty())?.to_vec()
+        }
+        None => [Class::ELF64, Class::ELF32].into_iter().find_map(|class| loader(file, head, class))?,
+    };
+    Some(Path::new(std::ffi::OsStr::from_bytes(&path)).into())
 }
 
-fn loader(file: &mut File) -> Option<PathBuf> {
-    let mut elf = ElfStream::<AnyEndian, _>::open_stream(file).ok()?;
-    let segment = elf.segments().iter().find(|segment| segment.p_type == PT_INTERP).copied()?;
-    let path = elf.segment_data(&segment).ok()?;
-    let path = path.split(|byte| *byte == 0).next()?;
-    Some(Path::new(std::ffi::OsStr::from_bytes(path)).into())
+/// The loader of a program of this class. The kernel takes the class from the processor, and does not look at what the
+/// file says of itself, nor at its sections: neither may be wrong here.
+fn loader(file: &File, head: &[u8], class: Class) -> Option<Vec<u8>> {
+    let entry = match class {
+        Class::ELF64 => 56,
+        Class::ELF32 => 32,
+    };
+    let tail = head.strip_prefix(&ELFMAGIC)?.get(EI_NIDENT - ELFMAGIC.len()..)?;
+    let header = FileHeader::parse_tail((NativeEndian, class, 0, 0), tail).ok()?;
+    if header.e_phentsize != entry {
+        return None;
+    }
+    let table = part(file, header.e_phoff, u64::from(header.e_phnum) * u64::from(entry))?;
+    let mut segments = SegmentTable::new(NativeEndian, class, &table).iter();
+    let segment = segments.find(|segment| segment.p_type == PT_INTERP)?;
+    let mut path = part(file, segment.p_offset, segment.p_filesz)?;
+    path.truncate(path.iter().position(|byte| *byte == 0).unwrap_or(path.len()));
+    Some(path)
+}
+
+/// So much of a file, unless it is more than the kernel would take.
+fn part(file: &File, offset: u64, length: u64) -> Option<Vec<u8>> {
+    const LONGEST: u64 = 64 << 10;
+    let mut part = vec![0; usize::try_from(length).ok().filter(|_| length <= LONGEST)?];
+    file.read_exact_at(&mut part, offset).ok().map(|()| part)
 }
 
 /// Run on from a sealed copy in memory, with the same arguments: for commands that enter a container whose processes are

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use glassbox::kernel::arch;
 use libtest_mimic::Trial;
 
 use crate::common::host::Host;
@@ -66,9 +67,14 @@ fn own_program() {
     let before = std::fs::metadata(GLASSBOX).unwrap();
     let script = host.home.path().join("script");
     std::fs::write(&script, "#!/proc/self/exe run\n").unwrap();
-    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let volume = format!("{}:/script:ro", script.display());
-    for program in ["/proc/self/exe", "/script"] {
+    // The kernel looks neither at the sections of a program nor at the class that it says it has.
+    let program = host.home.path().join("program");
+    std::fs::write(&program, program_for("/proc/self/exe")).unwrap();
+    for file in [&script, &program] {
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let volume = format!("{}:/own:ro", host.home.path().display());
+    for program in ["/proc/self/exe", "/own/script", "/own/program"] {
         let ran = host.glassbox(&["run", "--rm", "-v", &volume, "tiny", program]);
         assert_eq!(ran.code, Some(126), "{ran}");
         assert!(ran.err.contains("it is glassbox itself"), "{ran}");
@@ -88,4 +94,37 @@ fn own_program() {
     exec.wait().unwrap();
     let after = std::fs::metadata(GLASSBOX).unwrap();
     assert_eq!((before.len(), before.modified().unwrap()), (after.len(), after.modified().unwrap()));
+}
+
+/// A program of 64 bits that asks for this loader, and says wrong things of itself.
+fn program_for(loader: &str) -> Vec<u8> {
+    const HEADER: u64 = 64;
+    const SEGMENT: u64 = 56;
+    const PT_INTERP: u32 = 3;
+    let length = loader.len() as u64 + 1;
+    let half = |number: u16| number.to_ne_bytes().to_vec();
+    let word = |number: u32| number.to_ne_bytes().to_vec();
+    let long = |number: u64| number.to_ne_bytes().to_vec();
+    let parts = [
+        b"\x7fELF".to_vec(),
+        vec![1, 9, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0], // neither its class, nor the order of its bytes
+        half(2),
+        half(arch::HERE.audit as u16), // of which the low half is the processor
+        word(1),
+        long(0),
+        long(HEADER),
+        long(u64::MAX), // no sections there
+        word(0),
+        half(HEADER as u16),
+        half(SEGMENT as u16),
+        half(1),
+        half(40),
+        half(9),
+        half(0),
+        word(PT_INTERP),
+        word(4),
+        [HEADER + SEGMENT, 0, 0, length, length, 1].iter().flat_map(|number| long(*number)).collect(),
+        format!("{loader}\0").into_bytes(),
+    ];
+    parts.concat()
 }
