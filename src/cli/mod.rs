@@ -19,9 +19,10 @@ mod scope;
 mod sweep;
 
 use std::io::Write;
+use std::mem::ManuallyDrop;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use problem::Problem;
 use scope::Scope;
 
@@ -164,9 +165,17 @@ enum Command {
     },
 }
 
+/// What the arguments say, or the end of the program with clap's words about them.
+fn arguments() -> Cli {
+    // Its parts are not freed one by one: the process ends soon, and with it all of them.
+    let mut definition = ManuallyDrop::new(Cli::command());
+    let mut matches = definition.get_matches_mut();
+    Cli::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.format(&mut definition).exit())
+}
+
 /// Run the command that the arguments ask for.
 pub fn main() -> ExitCode {
-    let Cli { scope, command } = Cli::parse();
+    let Cli { scope, command } = arguments();
     keys::decide_on_colour();
     let cleans_up = match command {
         None => keys::has_terminal(),

@@ -91,11 +91,11 @@ pub fn wait(records: &Records, container: &Container) -> Result<i32> {
 
 /// Its process 1 has ended: wait until its supervisor has written that down, or do it if that is gone.
 fn ended(records: &Records, container: &Container) -> Result<i32> {
-    let mut journal = records.watch(&container.id);
+    let journal = records.watch(&container.id);
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
         // A journal that has been removed can still be read.
-        if let Some((code, _)) = journal.as_mut().and_then(|journal| journal.read()).and_then(|now| now.exit)
+        if let Some((code, _)) = journal.as_ref().and_then(|journal| journal.read()).and_then(|now| now.exit)
         {
             return Ok(code);
         }
@@ -155,7 +155,7 @@ fn remove_one(records: &Records, container: &Container, force: bool) -> Result<(
         match records.take_charge(&container.id)? {
             // Somebody else has removed it.
             Charge::Gone => return Ok(()),
-            Charge::Ours(record) => return remove_ours(records, &record),
+            Charge::Ours(record) => return remove_ours(&record),
             Charge::Taken if !force => {
                 let now = records.read(&container.id)?;
                 if now.is_some_and(|now| now.state != State::Exited) {
@@ -169,8 +169,8 @@ fn remove_one(records: &Records, container: &Container, force: bool) -> Result<(
     Err(Error::Late(format!("the supervisor of {} does not let go of it", container.created.name)))
 }
 
-fn remove_ours(records: &Records, record: &Record) -> Result<()> {
-    if let Some(now) = records.read(&record.id)?.filter(|now| now.exit.is_none()) {
+fn remove_ours(record: &Record) -> Result<()> {
+    if let Some(now) = record.container()?.filter(|now| now.exit.is_none()) {
         record.end(&now)?;
     }
     record.remove()

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use super::error::{Error, Result, doing};
 use crate::kernel::namespace::{Kind, map_self_to_root, unshare};
 use crate::kernel::process::{Sig, getppid};
-use crate::kernel::{Errno, Pid, raw, record, talk};
+use crate::kernel::{Errno, Pid, raw, record, short, talk};
 use crate::machine::{Attempt, Refusal, explain};
 use crate::probe::{around, programs};
 
@@ -188,7 +188,7 @@ fn become_root(parent: Pid, told: &mut File, answer: &mut File) -> Result<Powers
 
 /// Whether the caller's user namespace has more numbers than one.
 fn has_others() -> bool {
-    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let map = short::text("/proc/self/uid_map").unwrap_or_default();
     let count = |line: &str| line.split_whitespace().last()?.parse::<u32>().ok();
     map.lines().filter_map(count).any(|count| count > 1) || map.lines().count() > 1
 }

@@ -28,6 +28,7 @@ pub mod process;
 pub mod raw;
 pub mod record;
 pub mod seccomp;
+pub mod short;
 pub mod talk;
 pub mod terminal;
 pub mod user;

@@ -10,6 +10,7 @@ use nix::unistd::geteuid;
 use super::keyed;
 use super::process::{mount_points, namespace, status};
 use crate::kernel::namespace::Kind;
+use crate::kernel::short;
 
 /// Whether a file has just this content.
 pub fn says(file: impl AsRef<Path>, value: &str) -> bool {
@@ -30,7 +31,7 @@ pub fn is_at_least(wanted: (u32, u32)) -> bool {
 
 /// Whether this is root, and not only in a user namespace.
 pub fn is_root() -> bool {
-    let everybody = fs::read_to_string("/proc/self/uid_map")
+    let everybody = short::text("/proc/self/uid_map")
         .map_or(true, |map| map.split_whitespace().eq(["0", "0", "4294967295"]));
     geteuid().is_root() && everybody
 }
@@ -43,13 +44,13 @@ pub fn uid() -> u32 {
         let (first, stands_for, count) = (numbers.next()?, numbers.next()?, numbers.next()?);
         inside.checked_sub(first).filter(|nth| *nth < count).map(|nth| stands_for + nth)
     };
-    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let map = short::text("/proc/self/uid_map").unwrap_or_default();
     map.lines().find_map(outside).unwrap_or(inside)
 }
 
 /// Whether there is a user of this number in the user namespace of this process.
 pub fn has_number(number: u32) -> bool {
-    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let map = short::text("/proc/self/uid_map").unwrap_or_default();
     map.lines().any(
         |line| match line.split_whitespace().flat_map(str::parse::<u32>).collect::<Vec<_>>()[..] {
             [first, _, count] => (first..first.saturating_add(count)).contains(&number),

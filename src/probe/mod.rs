@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::kernel::Errno;
+use crate::kernel::{Errno, short};
 
 pub mod around;
 pub mod block;
@@ -101,7 +101,7 @@ fn refused(path: &Path, error: &io::Error) -> Unreadable {
 
 fn text(path: &Path) -> Result<String> {
     // What a process calls itself need not be UTF-8.
-    let bytes = fs::read(path).map_err(|error| refused(path, &error))?;
+    let bytes = short::read(path).map_err(|error| refused(path, &error))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

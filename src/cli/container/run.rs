@@ -8,7 +8,6 @@ use super::detached::{self, Several};
 use super::explain::{Format, Lit};
 use super::streams::{self, Wiring};
 use super::{Outcome, coded, order, ours, records};
-use crate::cli::image::store;
 use crate::cli::problem::Problem;
 use crate::container::own_program;
 use crate::container::run::{Ground, Order};
@@ -77,7 +76,8 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
     // As long as this lasts, there is the network of an ordinary user's container.
     let stay = args.flags.network.enter(args.replicas.unwrap_or(1) as usize).map_err(ours)?;
     let records = records().map_err(ours)?;
-    let store = store().map_err(ours)?;
+    let store = Store::open_for(records.users().clone(), &Store::place(records.state()));
+    let store = store.map_err(ours)?;
     let image = store.image(&args.image).map_err(ours)?;
     let spec = order::spec(&args.flags, &image, &args.command, args.tty).map_err(ours)?;
     let order = Order {

@@ -2,7 +2,7 @@
 //! was so at some moment.
 
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::container::error::{Result, doing};
 use crate::container::spec::Spec;
 use crate::image::Digest;
+use crate::kernel::short;
 use crate::trace::Identity;
 
 /// Something that happened. Times are in milliseconds since 1970.
@@ -77,13 +78,13 @@ pub(crate) fn now() -> u64 {
 
 /// Begin a journal.
 pub(super) fn begin(path: &Path) -> Result<File> {
-    let file = File::options().append(true).create_new(true).open(path);
+    let file = File::options().read(true).append(true).create_new(true).open(path);
     doing(format!("cannot write {}", path.display()), file)
 }
 
 /// Go on with one.
 pub(super) fn resume(path: &Path) -> Result<File> {
-    doing(format!("cannot write {}", path.display()), File::options().append(true).open(path))
+    doing(format!("cannot write {}", path.display()), File::options().read(true).append(true).open(path))
 }
 
 /// Add a line in one write, which is whole for every reader.
@@ -98,13 +99,11 @@ pub(super) fn add(mut journal: &File, entry: &Entry) -> Result<()> {
 
 /// Everything in a journal. A line that was cut off by a full disk or a power cut is passed over.
 pub(super) fn read(path: &Path) -> std::io::Result<Vec<Entry>> {
-    read_open(&mut File::open(path)?)
+    read_open(&File::open(path)?)
 }
 
 /// The same of an open one, from its beginning.
-pub(super) fn read_open(journal: &mut File) -> std::io::Result<Vec<Entry>> {
-    let mut text = String::new();
-    journal.rewind()?;
-    journal.read_to_string(&mut text)?;
-    Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+pub(super) fn read_open(journal: &File) -> std::io::Result<Vec<Entry>> {
+    let text = short::read_open(journal)?;
+    Ok(text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }

@@ -309,8 +309,8 @@ pub struct Watch {
 
 impl Watch {
     /// The container as it tells now.
-    pub fn read(&mut self) -> Option<Container> {
-        Container::of(self.id.clone(), journal::read_open(&mut self.journal).ok()?)
+    pub fn read(&self) -> Option<Container> {
+        Container::of(self.id.clone(), journal::read_open(&self.journal).ok()?)
     }
 }
 
@@ -362,6 +362,12 @@ impl Record {
     /// Write down that something happened.
     pub fn happened(&self, entry: &Entry) -> Result<()> {
         journal::add(&self.journal, entry)
+    }
+
+    /// The container as its journal tells, in which others can have written, too.
+    pub fn container(&self) -> Result<Option<Container>> {
+        let entries = doing("cannot read a container's record", journal::read_open(&self.journal))?;
+        Ok(Container::of(self.id.clone(), entries))
     }
 
     /// It has ended: its place on its network is given back, and its group goes.

@@ -13,7 +13,7 @@ impl Record {
     /// Whoever is killed in the middle of it leaves a record that says so; the next command goes on.
     pub fn remove(&self) -> Result<()> {
         self.happened(&Entry::Removing)?;
-        if let Some(container) = self.records.read(&self.id)? {
+        if let Some(container) = self.container()? {
             self.release(&container)?;
         }
         let link = self.records.name(&self.created.name);

@@ -66,7 +66,7 @@ pub enum Charge {
 impl Record {
     /// Nobody looked after it: see that it has ended, and write that down.
     fn settle(self) -> Result<Option<Container>> {
-        let Some(mut container) = self.records().read(&self.id)? else { return Ok(None) };
+        let Some(mut container) = self.container()? else { return Ok(None) };
         let half = matches!(container.state, State::Created | State::Removing);
         if half || container.created.auto_remove {
             self.end(&container)?;

@@ -1,11 +1,9 @@
 //! Who a process of a container runs as: what its image, or a person, calls him.
 
-use std::fs;
-
 use rustix::process::getgroups;
 
 use crate::container::error::{Error, Result};
-use crate::kernel::{Errno, user};
+use crate::kernel::{Errno, short, user};
 
 /// A user of the container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +17,8 @@ pub(crate) struct Identity {
 
 /// A user, by `name`, `uid`, `name:group`, `uid:gid`; root if nothing is said. The names are those of the container.
 pub(crate) fn find(given: &str) -> Result<Identity> {
-    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
+    let passwd = short::text("/etc/passwd").unwrap_or_default();
+    let groups = short::text("/etc/group").unwrap_or_default();
     of(given, &passwd, &groups)
 }
 
@@ -88,7 +86,7 @@ impl Identity {
     /// Run as him.
     pub(crate) fn assume(&self) -> Result<()> {
         // Who maps his own number alone may not change groups; then there is nothing to leave either.
-        let may = || !fs::read_to_string("/proc/self/setgroups").is_ok_and(|text| text.trim() == "deny");
+        let may = || !short::text("/proc/self/setgroups").is_ok_and(|text| text.trim() == "deny");
         let has = || getgroups().map_or(true, |groups| !groups.is_empty());
         if (!self.groups.is_empty() || has()) && may() {
             self.mapped(user::setgroups(&self.groups))?;

@@ -86,8 +86,6 @@ pub trait Driver {
     /// The same as it becomes a layer.
     fn files<'a>(&self, place: &'a Place) -> Files<'a>;
 
-    /// Remove as much of a container's directory as can be removed at once. The rest goes file by file.
-    fn remove(&self, dir: &Path) {
-        let _ = std::fs::remove_dir(dir);
-    }
+    /// Remove what of a container's directory cannot be removed file by file.
+    fn remove(&self, _dir: &Path) {}
 }

@@ -193,12 +193,11 @@ impl Supervisor {
 /// A container has ended: what is left of it is its record and its files, or nothing.
 fn finish(record: &Record, ended: Ended) -> Result<()> {
     let code = ended.shell_status();
-    let as_told = || record.records().read(&record.id);
-    let out_of_memory =
-        ended == Ended::Killed(Sig::SIGKILL) && as_told()?.as_ref().is_some_and(limits::ran_out_of_memory);
+    let out_of_memory = ended == Ended::Killed(Sig::SIGKILL)
+        && record.container()?.as_ref().is_some_and(limits::ran_out_of_memory);
     record.happened(&Entry::Exited { time: now(), code, out_of_memory })?;
     if record.created.auto_remove {
         return record.remove();
     }
-    as_told()?.map_or(Ok(()), |container| record.release(&container))
+    record.container()?.map_or(Ok(()), |container| record.release(&container))
 }

@@ -28,7 +28,7 @@ mod steps;
 mod work;
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -44,6 +44,7 @@ use super::manifest::{self, Descriptor, Index, LAYOUT, Manifest};
 use super::unpack::Unpacked;
 use super::{Config, Reference, Users, tiny};
 use crate::kernel::at::{self, Lock, flock};
+use crate::kernel::short;
 
 /// The images of this user. While it is open, no other command removes anything.
 #[derive(Debug)]
@@ -132,6 +133,11 @@ impl Store {
     /// Open the store in this directory, and make it if it is not there. What commands have left that were killed
     /// is cleared away.
     pub fn open(dir: &Path) -> Result<Self> {
+        Self::open_for(Users::of_caller(), dir)
+    }
+
+    /// The same for whoever has found out already who he is.
+    pub fn open_for(users: Users, dir: &Path) -> Result<Self> {
         let made = || -> std::io::Result<File> {
             // For nobody else: layers have programs that run as root, and devices.
             private().create(dir)?;
@@ -144,7 +150,7 @@ impl Store {
         let what = || format!("cannot make the image store {}", dir.display());
         let lock = doing(what(), lock)?;
         flock(&lock, Lock::Shared)?;
-        let mut store = Self { dir: dir.into(), users: Users::of_caller(), lock, cleared: 0 };
+        let mut store = Self { dir: dir.into(), users, lock, cleared: 0 };
         // The last thing that is made: whoever finds it finds everything.
         if !dir.join("oci-layout").exists() {
             let mut below = ["blobs/sha256", "layers", "tmp"].into_iter();
@@ -224,11 +230,11 @@ impl Store {
     }
 
     fn read_blob(&self, digest: &Digest) -> Result<Vec<u8>> {
-        doing(format!("cannot read {digest} in the image store"), fs::read(self.blob(digest)))
+        doing(format!("cannot read {digest} in the image store"), short::read(self.blob(digest)))
     }
 
     fn index(&self) -> Result<Index> {
-        match fs::read(self.dir.join("index.json")) {
+        match short::read(self.dir.join("index.json")) {
             Ok(json) => manifest::parse("the index of the image store", &json),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Index::new(vec![])),
             Err(error) => doing("cannot read the image store's index", Err(error)),
@@ -260,7 +266,8 @@ impl Store {
         let config: Config = manifest::parse("a configuration", &self.read_blob(&manifest.config.digest)?)?;
         let layer = |diff_id: &String| {
             let diff_id = Digest::parse(diff_id)?;
-            let facts = doing("cannot read the image store's layers", fs::read(self.layer_facts(&diff_id)))?;
+            let facts =
+                doing("cannot read the image store's layers", short::read(self.layer_facts(&diff_id)))?;
             let facts: Unpacked = manifest::parse("what is known of a layer", &facts)?;
             Ok(Layer { path: self.layer(&diff_id), diff_id, size: facts.size, archive: facts.archive })
         };

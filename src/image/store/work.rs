@@ -1,7 +1,7 @@
 //! What is being made, and what is left of it when its maker is killed.
 
 use std::fs::{self, DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::{Error, Result, Store, Users, doing};
@@ -89,14 +89,18 @@ impl Store {
     /// Directories that nobody works in any more.
     fn leftovers(&self) -> Result<Vec<PathBuf>> {
         let mut left = vec![];
-        let read = |what: &Path| doing(format!("cannot read {}", what.display()), fs::read_dir(what));
         let tmp = self.dir.join("tmp");
-        for entry in read(&tmp)?.flatten() {
+        let what = || format!("cannot read {}", tmp.display());
+        // Its own name, and the `.` in it: where a file system counts names at all, there is no directory in it.
+        if doing(what(), tmp.metadata())?.nlink() == 2 {
+            return Ok(left);
+        }
+        for entry in doing(what(), fs::read_dir(&tmp))?.flatten() {
             match File::open(entry.path()) {
                 Ok(dir) if flock(&dir, Lock::AloneAtOnce).is_ok() => left.push(entry.path()),
                 Ok(_) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(why) => return Err(Error::Io { what: format!("cannot read {}", tmp.display()), why }),
+                Err(why) => return Err(Error::Io { what: what(), why }),
             }
         }
         Ok(left)

@@ -1,11 +1,12 @@
 //! Which cgroup trees this machine has, and where in them this process may make groups.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
 
+use super::super::short;
 use super::{Controller, Version, fs};
 
 /// The three ways in which a machine can be set up.
@@ -94,18 +95,11 @@ impl Place {
     }
 }
 
-/// A table of the kernel's says no size beforehand, and is made anew for each read: there had better be few.
-fn read_table(path: &str) -> io::Result<String> {
-    let mut text = String::with_capacity(16 << 10);
-    std::fs::File::open(path)?.read_to_string(&mut text)?;
-    Ok(text)
-}
-
 impl Hierarchies {
     /// Read the machine's: `/proc/self/mountinfo` and `/proc/self/cgroup`.
     pub fn detect() -> io::Result<Self> {
-        let mounts = read_table("/proc/self/mountinfo")?;
-        let own = read_table("/proc/self/cgroup")?;
+        let mounts = short::text("/proc/self/mountinfo")?;
+        let own = short::text("/proc/self/cgroup")?;
         Ok(Self { trees: mounts.lines().filter_map(|line| tree(line, &own)).collect() })
     }
 
@@ -193,7 +187,7 @@ impl Hierarchies {
         let aside = tree.own.join("glassbox");
         fs::mkdir(&aside)?;
         fs::write(aside.join("cgroup.procs"), "0")?;
-        let given = std::fs::read_to_string(tree.own.join("cgroup.controllers")).unwrap_or_default();
+        let given = short::text(tree.own.join("cgroup.controllers")).unwrap_or_default();
         let control = tree.own.join("cgroup.subtree_control");
         let given: Vec<&str> = given.split_whitespace().collect();
         let mut handed_on = Controller::ALL.iter().filter(|controller| given.contains(&controller.name()));
@@ -215,7 +209,7 @@ fn walk(dir: &Path, levels: usize, found: &mut impl FnMut(PathBuf)) {
 }
 
 fn hands_on(dir: &Path, wanted: &[Controller]) -> bool {
-    let enabled = std::fs::read_to_string(dir.join("cgroup.subtree_control")).unwrap_or_default();
+    let enabled = short::text(dir.join("cgroup.subtree_control")).unwrap_or_default();
     let mut wanted = wanted.iter().filter(|controller| !Controller::IN_EVERY_GROUP.contains(controller));
     wanted.all(|controller| enabled.split_whitespace().any(|name| name == controller.name()))
 }
@@ -233,21 +227,21 @@ impl Tree {
 /// A line of mountinfo, if it is a cgroup tree:
 /// `35 31 0:32 /root/of/mount /mount/point rw,relatime - cgroup cgroup rw,memory`.
 fn tree(line: &str, own: &str) -> Option<Tree> {
-    let (place, kind) = line.split_once(" - ")?;
-    let mut place = place.split(' ').skip(3);
-    let (root, mount) = (place.next()?, PathBuf::from(place.next()?));
-    let mut kind = kind.split(' ');
+    let mut fields = line.split(' ').skip(3);
+    let (root, mount) = (fields.next()?, fields.next()?);
+    let mut kind = fields.skip_while(|field| *field != "-").skip(1);
     let version = match kind.next()? {
         "cgroup" => Version::V1,
         "cgroup2" => Version::V2,
         _ => return None,
     };
+    let mount = PathBuf::from(mount);
     let controllers: Vec<String> = match version {
         Version::V1 => {
             let options = kind.nth(1)?.split(',').map(str::to_string);
             options.filter(|option| !matches!(option.as_str(), "rw" | "ro" | "xattr" | "none")).collect()
         }
-        Version::V2 => std::fs::read_to_string(mount.join("cgroup.controllers"))
+        Version::V2 => short::text(mount.join("cgroup.controllers"))
             .unwrap_or_default()
             .split_whitespace()
             .chain(Controller::IN_EVERY_GROUP.map(Controller::name))
@@ -258,9 +252,9 @@ fn tree(line: &str, own: &str) -> Option<Tree> {
     // Inside a container the mount can show only a part of the tree.
     let below = Path::new(own).strip_prefix(root).or_else(|_| Path::new(own).strip_prefix("/"));
     let below = below.ok()?;
-    let own = mount.join(below);
     // Joined with nothing, a path would get a slash at its end.
-    let own = if own.is_dir() && below != Path::new("") { own } else { mount.clone() };
+    let own = Some(below).filter(|below| *below != Path::new("")).map(|below| mount.join(below));
+    let own = own.filter(|own| own.is_dir()).unwrap_or_else(|| mount.clone());
     Some(Tree { version, mount, root: root.into(), own, controllers })
 }
 

@@ -1,8 +1,7 @@
 //! From a policy to a program of classic BPF.
 //! <https://docs.kernel.org/networking/filter.html>
 
-use std::collections::HashMap;
-
+use fnv::FnvHashMap;
 use nix::libc::{self, sock_filter};
 
 use super::policy::{Action, Comparison, Condition, Policy, Rule};
@@ -30,7 +29,7 @@ pub(super) fn compile(arch: &Architecture, policy: &Policy) -> Vec<sock_filter> 
         answer(Action::KillProcess),
         load(OFFSET_NR),
     ];
-    program.extend(search(&ranges(arch, policy), policy.default));
+    search(&ranges(arch, policy), policy.default, &mut program);
     program
 }
 
@@ -38,7 +37,7 @@ pub(super) fn compile(arch: &Architecture, policy: &Policy) -> Vec<sock_filter> 
 fn ranges<'p>(arch: &Architecture, policy: &'p Policy) -> Vec<(u32, Outcome<'p>)> {
     let calls = (arch.calls)();
     let end = calls.last().map_or(0, |(number, _)| number + 1);
-    let numbers: HashMap<&str, u32> = calls.into_iter().map(|(number, name)| (name, number)).collect();
+    let numbers: FnvHashMap<&str, u32> = calls.into_iter().map(|(number, name)| (name, number)).collect();
     let mut outcomes: Vec<Option<Outcome>> = vec![None; end as usize];
     for rule in &policy.rules {
         for number in rule.names.iter().filter_map(|name| numbers.get(name)) {
@@ -67,28 +66,28 @@ fn add<'p>(outcome: &mut Option<Outcome<'p>>, rule: &'p Rule<'p>) {
 }
 
 /// Binary search: `if number >= middle { right half } else { left half }`.
-fn search(ranges: &[(u32, Outcome)], default: Action) -> Vec<sock_filter> {
-    if let Some(program) = exception(ranges, default) {
-        return program;
+fn search(ranges: &[(u32, Outcome)], default: Action, program: &mut Vec<sock_filter>) {
+    if let Some(short) = exception(ranges, default) {
+        return program.extend(short);
     }
     let (left, right) = match ranges {
-        [] => return vec![answer(default)],
-        [(_, outcome)] => return leaf(outcome, default),
+        [] => return program.push(answer(default)),
+        [(_, outcome)] => return program.extend(leaf(outcome, default)),
         _ => ranges.split_at(ranges.len() / 2),
     };
-    let middle = right[0].0;
-    let (left, right) = (search(left, default), search(right, default));
-    // A conditional jump reaches 255 instructions, another one any number.
-    let mut program = match u8::try_from(left.len()) {
-        Ok(near) => vec![jump(libc::BPF_JGE, middle, near, 0)],
+    let (test, middle) = (program.len(), right[0].0);
+    program.push(jump(libc::BPF_JGE, middle, 0, 0));
+    search(left, default, program);
+    // Over the left half. A conditional jump reaches 255 instructions, another one any number.
+    let length = program.len() - test - 1;
+    match u8::try_from(length) {
+        Ok(near) => program[test].jt = near,
         Err(_) => {
-            let far = statement(libc::BPF_JMP | libc::BPF_JA, left.len() as u32);
-            vec![jump(libc::BPF_JGE, middle, 0, 1), far]
+            program[test].jf = 1;
+            program.insert(test + 1, statement(libc::BPF_JMP | libc::BPF_JA, length as u32));
         }
-    };
-    program.extend(left);
-    program.extend(right);
-    program
+    }
+    search(right, default, program);
 }
 
 /// One number among others that are all alike: `if number == it { its outcome } else { that of the others }`.
