@@ -52,8 +52,11 @@ fn drawn(value: f64, most: f64, room: usize) -> String {
 
 /// With three digits that say something, or all digits before the point.
 fn figure(value: f64) -> String {
-    let decimals =
-        if value >= 99.95 || value == 0.0 { 0 } else { 2 - value.log10().floor().max(0.0) as usize };
+    let decimals = match value {
+        0.0 | 99.95.. => 0,
+        10.0.. => 1,
+        _ => 2,
+    };
     format!("{value:.decimals$}")
 }
 
