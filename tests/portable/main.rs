@@ -1,4 +1,4 @@
-//! The program in one file, without shared libraries: what somebody copies to a machine that has no Rust.
+//! What the program needs of a machine: the C library; and nothing where it is one file, for machines without Rust.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
@@ -12,11 +12,32 @@ use std::process::{Command, ExitCode};
 
 use common::{Home, text};
 use elf::ElfBytes;
-use elf::abi::PT_INTERP;
+use elf::abi::{DT_NEEDED, PT_INTERP};
 use elf::endian::AnyEndian;
 
 fn main() -> ExitCode {
-    common::run(vec![common::trial("a static program gives the same lessons", same_lessons)])
+    common::run(vec![
+        common::trial("a static program gives the same lessons", same_lessons),
+        common::trial("the usual program loads the C library alone", one_library),
+    ])
+}
+
+/// Each library more is found, mapped and bound at every start.
+fn one_library() {
+    const WHAT: &str = "a single library";
+    if cfg!(not(target_env = "gnu")) {
+        return common::skip(WHAT, "Rust's programs for musl are static");
+    }
+    if !has_static("libgcc_eh.a") {
+        return common::skip(WHAT, "the compiler's library for unwinding is not there as a static one");
+    }
+    let bytes = std::fs::read(common::GLASSBOX).unwrap();
+    let elf = ElfBytes::<AnyEndian>::minimal_parse(&bytes).unwrap();
+    let names = elf.section_data_as_strtab(&elf.section_header_by_name(".dynstr").unwrap().unwrap()).unwrap();
+    let needed = elf.dynamic().unwrap().unwrap().iter().filter(|entry| entry.d_tag == DT_NEEDED);
+    let needed = needed.map(|entry| names.get(entry.d_val() as usize).unwrap());
+    // The loader is there already.
+    assert_eq!(needed.filter(|name| !name.starts_with("ld-")).collect::<Vec<_>>(), ["libc.so.6"]);
 }
 
 fn same_lessons() {
@@ -45,7 +66,7 @@ fn build() -> Option<PathBuf> {
             hosts.find_map(|host| Some(built(host.file_name().to_str()?)).filter(|file| file.is_file()));
         return there.or_else(|| missing("this user has no cargo, and it is not built yet"));
     };
-    if !has_static_library() {
+    if cfg!(target_env = "gnu") && !has_static("libc.a") {
         return missing("the C library is not there as a static one, libc.a");
     }
     let output = cargo.env("RUSTFLAGS", "-C target-feature=+crt-static").output().unwrap();
@@ -53,11 +74,10 @@ fn build() -> Option<PathBuf> {
     Some(built(host))
 }
 
-/// The GNU C library comes as two; musl's is part of Rust.
-fn has_static_library() -> bool {
-    let linker = Command::new("cc").arg("-print-file-name=libc.a").output();
-    cfg!(not(target_env = "gnu"))
-        || linker.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_absolute())
+/// The GNU C library comes as two, and so does the compiler's own; musl's is part of Rust.
+fn has_static(library: &str) -> bool {
+    let linker = Command::new("cc").arg(format!("-print-file-name={library}")).output();
+    linker.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_absolute())
 }
 
 /// The loader that the kernel has to start first: a static program has none.
