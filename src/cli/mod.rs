@@ -18,6 +18,7 @@ mod progress;
 mod scope;
 mod sweep;
 
+use std::ffi::OsStr;
 use std::io::Write;
 use std::mem::ManuallyDrop;
 use std::process::ExitCode;
@@ -50,11 +51,11 @@ Examples:
 
 Exit codes: 0 done, 1 a claim or check failed, 2 wrong usage, 3 cannot run here."
 )]
-struct Cli {
+struct Cli<C: Subcommand> {
     #[command(flatten)]
     scope: Scope,
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<C>,
 }
 
 // What a command takes is said only when it is asked for: all of them together cost a third of a start.
@@ -82,18 +83,8 @@ enum Command {
     /// Build the book that goes with the lessons
     #[command(after_help = "Examples:\n  glassbox book\n  glassbox book --open")]
     Book(book::Args),
-    /// Make a container of an image, and run a program in it
-    #[command(disable_help_flag = true, after_help = container::run::EXAMPLES)]
-    Run(Box<container::run::Args>),
-    /// List containers
-    #[command(after_help = container::ps::EXAMPLES)]
-    Ps(container::ps::Args),
-    /// Remove containers
-    #[command(after_help = container::rm::EXAMPLES)]
-    Rm(container::rm::Args),
-    /// Run a second program in a container
-    #[command(after_help = container::exec::EXAMPLES)]
-    Exec(container::exec::Args),
+    #[command(flatten)]
+    Often(Often),
     /// Show what a detached container has written
     #[command(after_help = container::logs::EXAMPLES)]
     Logs(container::logs::Args),
@@ -165,10 +156,37 @@ enum Command {
     },
 }
 
+/// What scripts do again and again. Whoever asks for one of these waits for no other to be defined.
+#[derive(Subcommand)]
+#[command(defer = true)]
+enum Often {
+    /// Make a container of an image, and run a program in it
+    #[command(disable_help_flag = true, after_help = container::run::EXAMPLES)]
+    Run(Box<container::run::Args>),
+    /// List containers
+    #[command(after_help = container::ps::EXAMPLES)]
+    Ps(container::ps::Args),
+    /// Remove containers
+    #[command(after_help = container::rm::EXAMPLES)]
+    Rm(container::rm::Args),
+    /// Run a second program in a container
+    #[command(after_help = container::exec::EXAMPLES)]
+    Exec(container::exec::Args),
+}
+
 /// What the arguments say, or the end of the program with clap's words about them.
-fn arguments() -> Cli {
+fn arguments() -> Cli<Command> {
+    let first = std::env::args_os().nth(1);
+    if first.as_deref().and_then(OsStr::to_str).is_some_and(Often::has_subcommand) {
+        let Cli { scope, command } = parse();
+        return Cli { scope, command: command.map(Command::Often) };
+    }
+    parse()
+}
+
+fn parse<C: Subcommand>() -> Cli<C> {
     // Its parts are not freed one by one: the process ends soon, and with it all of them.
-    let mut definition = ManuallyDrop::new(Cli::command());
+    let mut definition = ManuallyDrop::new(Cli::<C>::command());
     let mut matches = definition.get_matches_mut();
     Cli::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.format(&mut definition).exit())
 }
@@ -194,10 +212,10 @@ pub fn main() -> ExitCode {
         Some(Command::Lab(args)) => lab::run(&args),
         Some(Command::Progress(args)) => progress::run(&args),
         Some(Command::Book(args)) => book::run(&args),
-        Some(Command::Run(args)) => container::run::run(&args),
-        Some(Command::Ps(args)) => container::ps::run(&args),
-        Some(Command::Rm(args)) => container::rm::run(&args),
-        Some(Command::Exec(args)) => container::exec::run(&args),
+        Some(Command::Often(Often::Run(args))) => container::run::run(&args),
+        Some(Command::Often(Often::Ps(args))) => container::ps::run(&args),
+        Some(Command::Often(Often::Rm(args))) => container::rm::run(&args),
+        Some(Command::Often(Often::Exec(args))) => container::exec::run(&args),
         Some(Command::Logs(args)) => container::logs::run(&args),
         Some(Command::Stop(args)) => container::signal::stop(&args),
         Some(Command::Kill(args)) => container::signal::kill(&args),
@@ -222,7 +240,7 @@ pub fn main() -> ExitCode {
         Some(Command::Completions { shell }) => {
             // clap panics when it cannot write: into memory first.
             let mut script = vec![];
-            clap_complete::generate(shell, &mut Cli::command(), "glassbox", &mut script);
+            clap_complete::generate(shell, &mut Cli::<Command>::command(), "glassbox", &mut script);
             std::io::stdout().write_all(&script).map(|()| ExitCode::SUCCESS).map_err(Problem::from)
         }
     };
