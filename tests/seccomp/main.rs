@@ -105,6 +105,18 @@ fn a_rule_without_conditions_decides() {
     holds(&profile(&format!("{always},{conditional}")));
 }
 
+/// So long that halves of the search are further away than a conditional jump reaches.
+#[test]
+fn a_long_program_means_what_it_says() {
+    let every = arch::ALL.iter().flat_map(|arch| (arch.calls)());
+    let odd: Vec<&str> = every.filter(|(number, _)| number % 2 == 1).map(|(_, name)| name).collect();
+    let profile = format!(
+        r#"{{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{{"names":{odd:?},"action":"SCMP_ACT_ALLOW","args":[{{"index":1,"value":255,"valueTwo":7,"op":"SCMP_CMP_MASKED_EQ"}}]}}]}}"#
+    );
+    assert!(compile(&profile, &arch::HERE, DOCKER_DEFAULT).program().len() > 1000);
+    holds(&profile);
+}
+
 #[test]
 fn another_architectures_numbers_end_the_process() {
     const KILL_PROCESS: u32 = 0x8000_0000;
