@@ -17,7 +17,7 @@ fn main() {
             // What was said before of a program that is static and has no fixed address is taken back with it.
             println!("cargo:rustc-link-arg-bins=-static");
         } else if let Some(dir) = unwinder() {
-            // A library less to be found, mapped and bound at every start: a quarter of a millisecond.
+            // A library less to be found, mapped and bound at every start.
             println!("cargo:rustc-link-search=native={}", dir.display());
             println!("cargo:rustc-link-lib=static:-bundle=gcc_eh");
         }
