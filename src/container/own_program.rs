@@ -14,8 +14,10 @@ use elf::abi::{EI_NIDENT, ELFMAGIC, PT_INTERP};
 use elf::endian::NativeEndian;
 use elf::file::{Class, FileHeader};
 use elf::segment::SegmentTable;
+use nix::unistd::geteuid;
 
 use super::error::{Error, Result, doing};
+use crate::kernel::Errno;
 use crate::kernel::process::exec_sealed;
 
 /// The file that this process runs.
@@ -29,13 +31,20 @@ const SCRIPTS: usize = 5;
 /// It is looked at from inside of the container, before that has a process that could exchange it.
 pub(super) fn refuse(program: &str) -> Result<()> {
     let Ok(own) = std::fs::metadata(OWN) else { return Ok(()) };
+    let refused = |why: &str| Err(Error::NotExecutable { program: program.into(), why: why.into() });
     let mut file = PathBuf::from(program);
     for _ in 0..SCRIPTS {
-        // What cannot be read is left to execve.
-        let Ok(opened) = File::open(&file) else { return Ok(()) };
+        let opened = match File::open(&file) {
+            Ok(opened) => opened,
+            // The kernel starts what may not be read, too. Whoever is not root could not write to glassbox then.
+            Err(error) if error.raw_os_error() == Some(Errno::EACCES as i32) && geteuid().is_root() => {
+                return refused("it may not be read, and could be glassbox itself");
+            }
+            // The rest is left to execve.
+            Err(_) => return Ok(()),
+        };
         if opened.metadata().is_ok_and(|meta| (meta.dev(), meta.ino()) == (own.dev(), own.ino())) {
-            let why = "it is glassbox itself".into();
-            return Err(Error::NotExecutable { program: program.into(), why });
+            return refused("it is glassbox itself");
         }
         match interpreter(&opened) {
             Some(next) => file = next,
@@ -53,7 +62,8 @@ fn interpreter(file: &File) -> Option<PathBuf> {
     let path = match head.strip_prefix(b"#!") {
         Some(line) => {
             let line = line.split(|sign| *sign == b'\n').next()?;
-            line.split(|sign| sign.is_ascii_whitespace()).find(|word| !word.is_empty())?.to_vec()
+            // What the kernel takes for the end of a name, and nothing else.
+            line.split(|sign| b" \t\0".contains(sign)).find(|word| !word.is_empty())?.to_vec()
         }
         None => [Class::ELF64, Class::ELF32].into_iter().find_map(|class| loader(file, head, class))?,
     };

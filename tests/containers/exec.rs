@@ -67,14 +67,20 @@ fn own_program() {
     let before = std::fs::metadata(GLASSBOX).unwrap();
     let script = host.home.path().join("script");
     std::fs::write(&script, "#!/proc/self/exe run\n").unwrap();
+    // A name ends where the kernel takes it to end.
+    let cut = host.home.path().join("cut");
+    std::fs::write(&cut, "#!/proc/self/exe\0x run\n").unwrap();
+    // What may not be read can be executed all the same.
+    let unreadable = host.home.path().join("unreadable");
+    std::fs::write(&unreadable, "#!/proc/self/exe run\n").unwrap();
     // The kernel looks neither at the sections of a program nor at the class that it says it has.
     let program = host.home.path().join("program");
     std::fs::write(&program, program_for("/proc/self/exe")).unwrap();
-    for file in [&script, &program] {
-        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for (file, mode) in [(&script, 0o755), (&cut, 0o755), (&unreadable, 0o111), (&program, 0o755)] {
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).unwrap();
     }
     let volume = format!("{}:/own:ro", host.home.path().display());
-    for program in ["/proc/self/exe", "/own/script", "/own/program"] {
+    for program in ["/proc/self/exe", "/own/script", "/own/cut", "/own/program"] {
         let ran = host.glassbox(&["run", "--rm", "-v", &volume, "tiny", program]);
         assert_eq!(ran.code, Some(126), "{ran}");
         assert!(ran.err.contains("it is glassbox itself"), "{ran}");
@@ -83,6 +89,9 @@ fn own_program() {
         assert_eq!(ran.code, Some(126), "{ran}");
         host.says(&["rm", "-f", "web"]);
     }
+    let ran = host.glassbox(&["run", "--rm", "--cap-drop", "ALL", "-v", &volume, "tiny", "/own/unreadable"]);
+    assert_eq!(ran.code, Some(126), "{ran}");
+    assert!(ran.err.contains("could be glassbox itself"), "{ran}");
     // What enters a container runs from a copy that nobody can write to.
     start(&host, &["--name", "web"]);
     let mut exec = host.home.glassbox(["exec", "web", "sleep", "1000"]).spawn().unwrap();
