@@ -11,15 +11,15 @@ use crate::xray::{Cannot, Degree, Reference, Row, Subject, Verdict, Xray};
 pub(super) const EXAMPLES: &str = "\
 Examples:
   glassbox inspect $$                    how contained is this shell
-  sudo glassbox inspect 4242             somebody else's: much takes root to read
+  sudo glassbox inspect 4242             somebody else's: root sees more
   glassbox inspect 4242 --against 4243   what two containers have in common
   glassbox inspect 4242 --format json    the same facts for a program
   glassbox inspect web                   all that is known of a container
   glassbox inspect --format '{{.State.Pid}}' web
 
-The host is process 1; whoever may not look at it compares with glassbox
-itself. The facts are those of the process's first thread. The fields of the
-JSON are in the book's chapter on the event stream. What is no number is the
+The host is process 1; whoever may not look at it compares with glassbox \
+itself. The facts are those of the process's first thread. The fields of the \
+JSON are in the book's chapter on the event stream. What is no number is the \
 name of a container, or the beginning of its number.
 
 Exit codes: 0 done, 1 the process or container is not there, 2 wrong usage.";

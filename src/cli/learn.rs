@@ -20,18 +20,18 @@ use crate::stage::{Ended, Fault, Left, Lesson, Options, Presenter, stable::Stabl
 pub(super) const EXAMPLES: &str = "\
 Examples:
   glassbox learn                            go on where you left off
-  glassbox learn pid                        one lesson; asks if you left it in the middle
+  glassbox learn pid                        one lesson, or the rest of it
   glassbox learn pid --from 3               from its third step
   glassbox learn --all --auto               every lesson, no questions
   glassbox learn hundred-nodes --nodes 1000 a thousand of them
   glassbox learn pid --auto --format jsonl  every event, for a program
 
-A later step may stand on what an earlier one has made. So whoever begins in the middle has the steps
+A later step may stand on what an earlier one has made. So whoever begins in the middle has the steps \
 before it performed as well, only without seeing them.
 
-After a login with ssh an ordinary user may set no limits. Where systemd runs, a lesson that sets some
-goes on in a scope of the user's service manager, as `systemd-run --user --scope -p Delegate=yes` makes
-it: the same process in another cgroup. It says so on standard error. With --no-scope it stays where it
+After a login with ssh an ordinary user may set no limits. Where systemd runs, a lesson that sets some \
+goes on in a scope of the user's service manager, as `systemd-run --user --scope -p Delegate=yes` makes \
+it: the same process in another cgroup. It says so on standard error. With --no-scope it stays where it \
 is, and such a lesson cannot run.";
 
 #[derive(clap::Args)]

@@ -45,7 +45,7 @@ Examples:
   glassbox                      choose a lesson
   glassbox doctor               what this machine can do
   glassbox learn pid            one lesson, step by step
-  glassbox learn --all --auto   every lesson without a question, each claim checked
+  glassbox learn --all --auto   every lesson, no questions, each claim checked
   glassbox inspect $$           how contained is this shell
   glassbox lab start memory     an assignment that the kernel marks
 
@@ -245,4 +245,27 @@ pub fn main() -> ExitCode {
         }
     };
     outcome.unwrap_or_else(|problem| problem.tell())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Paragraphs are wrapped for the terminal that is there, and examples fit in every one.
+    #[test]
+    fn help_suits_its_terminal() {
+        let mut commands = vec![Cli::<Command>::command()];
+        while let Some(command) = commands.pop() {
+            commands.extend(command.get_subcommands().cloned());
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let is_text = |line: &str| !line.is_empty() && !line.starts_with(' ') && !line.ends_with(':');
+            let lines: Vec<&str> = help.lines().collect();
+            for pair in lines.windows(2) {
+                assert!(!pair.iter().all(|line| is_text(line)), "a line of its own: {}", pair[1]);
+            }
+            for line in lines {
+                assert!(!line.starts_with(' ') || line.len() <= 80, "longer than a terminal: {line}");
+            }
+        }
+    }
 }

@@ -18,15 +18,15 @@ use crate::kernel::fs;
 
 pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
-  glassbox run --rm -it tiny sh                      a shell, and nothing is left of it
+  glassbox run --rm -it tiny sh                     a shell that leaves nothing
   glassbox run -m 64m --cpus 0.5 --pids-limit 64 tiny sh -c 'ls /'
   glassbox run -d --name web -v $PWD:/srv:ro tiny sleep 1000
   glassbox run -d --net web -p 8080:80 tiny sleep 1000
-  glassbox run --rm --explain tiny ls /              the same, part by part, with all it asks for
-  glassbox run --rm --replicas 100 tiny sleep 1000   a hundred of them
+  glassbox run --rm --explain tiny ls /             part by part, call by call
+  glassbox run --rm --replicas 100 tiny sleep 1000  a hundred of them
   glassbox run -e LANG=C -w /tmp -u 1000:1000 tiny env
 
-Exit codes: that of the program; 125 the container could not be made, 126 the
+Exit codes: that of the program; 125 the container could not be made, 126 the \
 program cannot be started, 127 it was not found.";
 
 #[derive(clap::Args)]

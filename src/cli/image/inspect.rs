@@ -11,7 +11,9 @@ use crate::image::Image;
 pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
   glassbox image inspect web
-  glassbox image inspect web | jq -r '.[0].GraphDriver.Data.LowerDir'   the directories of its layers";
+  glassbox image inspect web | jq -r '.[0].GraphDriver.Data.LowerDir'
+
+The last one writes the directories of its layers.";
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Args {

@@ -9,12 +9,12 @@ use crate::image::load;
 
 pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
-  glassbox load -i web.tar                         an archive of docker, podman or skopeo
-  docker save web | glassbox load                  the same through a pipe
-  glassbox load -i layout/                         a directory in OCI layout
+  glassbox load -i web.tar          an archive of docker, podman or skopeo
+  docker save web | glassbox load   the same through a pipe
+  glassbox load -i layout/          a directory in OCI layout
   skopeo copy docker://alpine oci-archive:a.tar && glassbox load -i a.tar
 
-Every digest is checked before anything is unpacked. An archive that is damaged
+Every digest is checked before anything is unpacked. An archive that is damaged \
 or leads out of itself is refused, and nothing of it stays.";
 
 #[derive(clap::Args)]

@@ -13,7 +13,7 @@ use crate::machine::Attempt;
 
 pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
-  glassbox save -o web.tar web              an OCI archive, for podman, skopeo, new docker
+  glassbox save -o web.tar web   an OCI archive, for podman, skopeo, new docker
   glassbox save --format docker web | docker load
   podman load -i web.tar";
 

@@ -14,18 +14,18 @@ Examples:
   glassbox network create --subnet 10.1.2.0/24 web
   glassbox network create -d macvlan -o parent=eth0 --subnet 192.168.1.0/24 lan
 
-Containers on a macvlan network are on the segment of its parent, each with a
-hardware address of its own. This machine itself does not reach them there, and
-they do not reach it; everybody else on the segment does. Choose a part of the
+Containers on a macvlan network are on the segment of its parent, each with a \
+hardware address of its own. This machine itself does not reach them there, and \
+they do not reach it; everybody else on the segment does. Choose a part of the \
 subnet that nobody else hands out: --ip-range 192.168.1.64/28
 
-A vxlan network is between this machine and another one, with the same number
-and subnet there, a range of its own, and the two addresses exchanged. Nothing
+A vxlan network is between this machine and another one, with the same number \
+and subnet there, a range of its own, and the two addresses exchanged. Nothing \
 leads out of it, and names are known on their own machine alone:
   glassbox network create -d vxlan -o vni=42 -o local=192.0.2.1 \\
       -o peer=192.0.2.2 --subnet 10.1.2.0/24 --ip-range 10.1.2.64/26 both
 
-Without root a bridge is in a network namespace of your own: there while a
+Without root a bridge is in a network namespace of your own: there while a \
 container is on it, with pasta or slirp4netns for the way out.";
 
 #[derive(clap::Args)]

@@ -21,11 +21,11 @@ use plain::Plain;
 
 pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
-  glassbox build -t web .                          what ./Dockerfile says, with files of .
+  glassbox build -t web .             what ./Dockerfile says, with files of .
   glassbox build -t web:2 -f web.Dockerfile --build-arg VERSION=2 .
-  glassbox build -q - < Dockerfile                 no files, and only the number of the image
+  glassbox build -q - < Dockerfile    no files; writes the number of the image
 
-Instructions: FROM, RUN, COPY, ADD, ENV, ARG, LABEL, WORKDIR, USER, EXPOSE,
+Instructions: FROM, RUN, COPY, ADD, ENV, ARG, LABEL, WORKDIR, USER, EXPOSE, \
 ENTRYPOINT, CMD. A step that has been done is not done again.";
 
 /// The longest Dockerfile that is read.
