@@ -104,7 +104,7 @@ fn examine(scope: &Scope) -> Report {
         Ok(mode) => needs()
             .into_iter()
             .map(|need| {
-                let refusal = need.examine(&machine, *mode).err();
+                let refusal = machine.meets(need, *mode).err();
                 NeedReport { need: need.to_string(), met: refusal.is_none(), refusal }
             })
             .collect(),

@@ -13,6 +13,7 @@ pub use mode::Mode;
 pub use need::{Need, Verdict};
 pub use refusal::{Attempt, Refusal, explain};
 
+use std::cell::RefCell;
 use std::path::Path;
 
 use crate::kernel::cgroup::{Hierarchies, Layout};
@@ -28,7 +29,12 @@ pub struct Machine {
     pub mode: Result<Mode, Refusal>,
     /// The cgroup trees, or why they cannot be seen.
     pub hierarchies: Result<Hierarchies, Refusal>,
+    /// What has been tried on it already.
+    tried: RefCell<Vec<Tried>>,
 }
+
+/// What came of a need, with the powers that it was tried with.
+type Tried = ((Need, Mode), Result<(), Refusal>);
 
 impl Machine {
     /// Look at it.
@@ -39,11 +45,13 @@ impl Machine {
             uid: nix::unistd::geteuid().as_raw(),
             mode: hierarchies.as_ref().map_err(Refusal::clone).and_then(|_| Mode::choose()),
             hierarchies,
+            tried: RefCell::default(),
         }
     }
 
     /// The same, as somebody in this cgroup of version 2 has it.
     pub fn seen_from(self, group: &Path) -> Self {
+        self.tried.borrow_mut().retain(|((need, _), _)| need.controller().is_none());
         Self { hierarchies: self.hierarchies.map(|trees| trees.seen_from(group)), ..self }
     }
 
@@ -60,8 +68,20 @@ impl Machine {
     /// The powers that something with these needs runs with here, or the first thing that stands in its way.
     pub fn ready(&self, needs: &[Need]) -> Result<Mode, Refusal> {
         let mode = self.mode.clone()?;
-        needs.iter().try_for_each(|need| need.examine(self, mode))?;
+        needs.iter().try_for_each(|need| self.meets(*need, mode))?;
         Ok(mode)
+    }
+
+    /// Whether a need is met with these powers, and if not, what stands in the way. Many lessons need the same, and each
+    /// trial takes a process: it is made once.
+    pub fn meets(&self, need: Need, mode: Mode) -> Result<(), Refusal> {
+        let known = self.tried.borrow().iter().find(|(asked, _)| *asked == (need, mode)).cloned();
+        let (_, found) = known.unwrap_or_else(|| {
+            let tried = ((need, mode), need.examine(self, mode));
+            self.tried.borrow_mut().push(tried.clone());
+            tried
+        });
+        found
     }
 }
 

@@ -142,7 +142,7 @@ impl Need {
     }
 
     /// Look, or try: whether it is met, and if not, what stands in the way.
-    pub fn examine(self, machine: &Machine, mode: Mode) -> Result<(), Refusal> {
+    pub(super) fn examine(self, machine: &Machine, mode: Mode) -> Result<(), Refusal> {
         let tried = match self {
             Need::Kernel(major, minor) if around::is_at_least((major, minor)) => return Ok(()),
             Need::Kernel(major, minor) => return Err(explain(Attempt::version(major, minor))),
