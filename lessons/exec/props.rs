@@ -1,12 +1,13 @@
 //! The programs of the lesson, and what of them can be seen.
 
+use std::time::Duration;
+
 use crate::kernel::Pid;
 use crate::kernel::namespace::Kind;
 use crate::kernel::process::{Clone3, getpid};
-use crate::probe::process::{children, comm, namespace, status};
-use crate::probe::{Reading, until};
+use crate::probe::Reading;
+use crate::probe::process::{comm, namespace, status};
 use crate::stage::{Child, Error, Program, Result, Stage};
-use crate::trace::{Identity, Trace};
 
 /// What a container of the lesson has for itself.
 pub(super) const KINDS: [Kind; 6] = [Kind::Mnt, Kind::Uts, Kind::Ipc, Kind::Pid, Kind::Net, Kind::Cgroup];
@@ -22,25 +23,17 @@ pub(super) struct Running {
 
 /// Run `glassbox` with these arguments, and wait until what it starts has become `sleep`.
 pub(super) fn started(stage: &Stage, lane: &str, args: &[&str]) -> Result<Running> {
-    let pipes = Program::pipes()?;
+    let mut pipes = Program::pipes()?;
     let argv: Vec<&str> = ["glassbox"].iter().chain(args).copied().collect();
     let env = stage.own_environment("state")?;
     let env: Vec<&str> = env.iter().map(String::as_str).collect();
     let command = stage.child(lane, Clone3::new(), |_| pipes.execve("/proc/self/exe", &argv, &env))?;
-    let maker = command.pid();
-    let name_of_child = || -> Result<Reading> {
-        let names = children(maker)?.into_iter().filter_map(|child| comm(child).ok());
-        Ok(Reading::new("its child", "comm", names.map(|name| name.text).collect::<Vec<_>>().join(" ")))
+    let is_program = |child| comm(child).is_ok_and(|name| name.text == "sleep");
+    let Some(pid) = stage.own_child(&command, is_program)? else {
+        let said = pipes.read_to_end(Duration::from_secs(1)).unwrap_or_default();
+        return Err(Error::Lesson(format!("glassbox {} has no child, and says: {said}", args.join(" "))));
     };
-    until(name_of_child, |names| names.text == "sleep")?;
-    let Some(child) = children(maker)?.first().map(|pid| Pid::from_raw(*pid as i32)) else {
-        return Err(Error::Lesson(format!("glassbox {} has no child", args.join(" "))));
-    };
-    // It ends with its maker, a moment later: whoever clears away waits for that.
-    if let Some(identity) = Identity::of(child) {
-        stage.scene().note(&Trace::Process(identity))?;
-    }
-    Ok(Running { command, pid: child, _pipes: pipes })
+    Ok(Running { command, pid, _pipes: pipes })
 }
 
 /// A namespace of a process, without the number of the process: it is in no lane.

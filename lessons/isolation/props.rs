@@ -8,12 +8,11 @@ use crate::image::tiny;
 use crate::kernel::cgroup::{Controller, Group, MEMORY_MAX, MEMORY_PROCS};
 use crate::kernel::process::{Clone3, Ended, Sig, getpid, kill, sched_setaffinity};
 use crate::kernel::{Pid, fs};
+use crate::probe::Reading;
 use crate::probe::cgroup::{control, cpu_quota, named};
 use crate::probe::cpu::allowed;
-use crate::probe::process::{cgroup, children};
-use crate::probe::{Reading, until};
+use crate::probe::process::cgroup;
 use crate::stage::{Child, Error, LessonGroup, Program, Result, Stage};
-use crate::trace::{Identity, Trace};
 
 /// The programs, which are the same with containers and without.
 pub(super) const WEB: &str = include_str!("web.sh");
@@ -262,19 +261,9 @@ pub(super) fn contained(stage: &Stage, machine: &Machine, args: &[&str]) -> Resu
         pipes.execve("/proc/self/exe", &argv, &env)
     })?;
     let line = pipes.read_until("\n", Some(PATIENCE))?;
-    let maker = child.pid();
-    let found = || -> Result<Reading> {
-        let first = children(maker)?.first().map_or(String::new(), ToString::to_string);
-        Ok(Reading::new("its child", "/proc/PID/task/PID/children", first))
-    };
-    let Some(pid) = until(found, |child| !child.text.is_empty())?.innermost() else {
+    let Some(pid) = stage.own_child(&child, |_| true)? else {
         return Err(Error::Lesson(format!("glassbox run has no child, and says: {line}")));
     };
-    let pid = Pid::from_raw(pid as i32);
-    // It ends with its maker, a moment later: whoever clears away waits for that.
-    if let Some(identity) = Identity::of(pid) {
-        stage.scene().note(&Trace::Process(identity))?;
-    }
     Ok((Service { child, pid, pipes }, line))
 }
 

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Program, Result, Stage};
+use super::{Child, Program, Result, Stage};
+use crate::kernel::Pid;
 use crate::kernel::process::{Clone3, Ended};
-use crate::trace::{GROUP_STEM, Trace};
+use crate::probe::process::{children, lives};
+use crate::probe::{Reading, until};
+use crate::trace::{GROUP_STEM, Identity, Trace};
 
 /// How a command of ours ended, and what it wrote.
 pub struct Ran {
@@ -27,6 +30,27 @@ impl Stage {
         let child = self.child("glassbox", Clone3::new(), |_| pipes.execve("/proc/self/exe", &argv, &env))?;
         let text = pipes.read_to_end(PATIENCE)?;
         Ok(Ran { ended: child.wait()?, text: text.trim_end().into() })
+    }
+
+    /// Wait until a command of ours has such a child; a command that ends before has none. The child ends with its maker,
+    /// a moment later: whoever clears away waits for that.
+    pub fn own_child(&self, command: &Child, is_such: impl Fn(u64) -> bool) -> Result<Option<Pid>> {
+        let maker = command.pid();
+        let look = || -> Result<Reading> {
+            let found = children(maker)?.into_iter().find(|child| is_such(*child));
+            let text = match found {
+                Some(child) => child.to_string(),
+                None if lives(maker)?.text == "no" => "none".into(),
+                None => String::new(),
+            };
+            Ok(Reading::new("its child", "/proc/PID/status PPid", text))
+        };
+        let found = until(look, |child| !child.text.is_empty())?.text;
+        let child = found.parse().ok().map(Pid::from_raw);
+        if let Some(identity) = child.and_then(Identity::of) {
+            self.scene.note(&Trace::Process(identity))?;
+        }
+        Ok(child)
     }
 
     /// The environment of a command of ours. The groups of the containers that it makes are in the ledger with that.
