@@ -23,7 +23,7 @@ const MANY: usize = 100;
 /// And no fewer than this.
 const FEW: usize = 10;
 /// What a single start may take if all of them are to be made.
-const QUICK: Duration = Duration::from_millis(300);
+const QUICK: Duration = Duration::from_millis(50);
 /// Bytes of memory that a node may need: its process, its namespaces, its mounts.
 const OF_A_NODE: u64 = 3 << 19;
 
