@@ -238,7 +238,16 @@ pub fn exec_sealed(program: &File, argv: &[OsString], env: &[(OsString, OsString
                 let mut copy = File::from(copy);
                 std::io::copy(&mut &*program, &mut copy).map_err(|error| super::error::io_errno(&error))?;
                 let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
-                fcntl_add_seals(&copy, seals).map_err(super::error::errno)?;
+                // Who moves memory about has hold of its pages for a moment: the kernel waits for that, but not for long.
+                let mut sealed = fcntl_add_seals(&copy, seals);
+                for _ in 0..100 {
+                    if sealed != Err(rustix::io::Errno::BUSY) {
+                        break;
+                    }
+                    std::thread::sleep(std::time::Duration::from_millis(10));
+                    sealed = fcntl_add_seals(&copy, seals);
+                }
+                sealed.map_err(super::error::errno)?;
                 let argv: nix::Result<Vec<CString>> =
                     argv.iter().map(|arg| string(arg.as_bytes().into())).collect();
                 let env: nix::Result<Vec<CString>> = env

@@ -38,10 +38,16 @@ fn walls() {
 fn process() {
     let Some(host) = Host::new("exec") else { return };
     start(&host, &["--name", "web", "-e", "A=1", "-w", "/tmp"]);
-    assert_eq!(host.glassbox(&["exec", "web", "sh", "-c", "exit 7"]).code, Some(7));
-    assert_eq!(host.glassbox(&["exec", "web", "nope"]).code, Some(127));
-    assert_eq!(host.glassbox(&["exec", "web", "/etc/passwd"]).code, Some(126));
-    assert_eq!(host.glassbox(&["exec", "nobody", "true"]).code, Some(1));
+    let codes: [(&[&str], i32); 4] = [
+        (&["web", "sh", "-c", "exit 7"], 7),
+        (&["web", "nope"], 127),
+        (&["web", "/etc/passwd"], 126),
+        (&["nobody", "true"], 1),
+    ];
+    for (command, code) in codes {
+        let ran = host.glassbox(&[&["exec"], command].concat());
+        assert_eq!(ran.code, Some(code), "{command:?}: {ran}");
+    }
     assert_eq!(host.says(&["exec", "-e", "B=2", "web", "sh", "-c", "echo $A$B; pwd"]), "12\n/tmp");
     let piped = finish(&mut host.home.script("echo word | $glassbox exec -i web cat"));
     assert_eq!(piped.out, "word\n", "{piped}");
