@@ -17,8 +17,8 @@ use elf::segment::SegmentTable;
 use nix::unistd::geteuid;
 
 use super::error::{Error, Result, doing};
-use crate::kernel::Errno;
 use crate::kernel::process::exec_sealed;
+use crate::kernel::{Errno, short};
 
 /// The file that this process runs.
 const OWN: &str = "/proc/self/exe";
@@ -34,7 +34,7 @@ pub(super) fn refuse(program: &str) -> Result<()> {
     let refused = |why: &str| Err(Error::NotExecutable { program: program.into(), why: why.into() });
     let mut file = PathBuf::from(program);
     for _ in 0..SCRIPTS {
-        let opened = match File::open(&file) {
+        let opened = match short::open(&file) {
             Ok(opened) => opened,
             // The kernel starts what may not be read, too. Whoever is not root could not write to glassbox then.
             Err(error) if error.raw_os_error() == Some(Errno::EACCES as i32) && geteuid().is_root() => {

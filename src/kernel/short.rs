@@ -3,10 +3,12 @@
 //! `std::fs::read` asks how long a file is, and then tries whether there is more. A file of `/proc` says that it has
 //! nothing in it, and is read from 32 bytes on; each read may make all of it anew.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Result};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+
+use nix::fcntl::OFlag;
 
 /// What is read at once. Longer files are read in more steps.
 const SHORT: usize = 16 << 10;
@@ -14,11 +16,17 @@ const SHORT: usize = 16 << 10;
 /// What no file is that is read here, unless it has no end, as `/dev/zero` under another name.
 const LONGEST: u64 = 64 << 20;
 
+/// Open a file to read it, and wait for nobody: where a container says what there is, it can be a FIFO without a writer.
+pub fn open(path: impl AsRef<Path>) -> Result<File> {
+    let at_once = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    OpenOptions::new().read(true).custom_flags(at_once.bits()).open(path)
+}
+
 /// All of a file.
 pub fn read(path: impl AsRef<Path>) -> Result<Vec<u8>> {
     let mut content = Vec::with_capacity(SHORT);
     // Of a limited reader nobody knows the length, so it is not asked for.
-    let length = File::open(path)?.take(LONGEST).read_to_end(&mut content)?;
+    let length = open(path)?.take(LONGEST).read_to_end(&mut content)?;
     if length as u64 == LONGEST { Err(ErrorKind::FileTooLarge.into()) } else { Ok(content) }
 }
 
@@ -52,6 +60,15 @@ mod tests {
         assert_eq!(error("/dev/zero"), Some(ErrorKind::FileTooLarge));
         assert_eq!(error("/dev/null"), None);
         assert_eq!(error("/nowhere"), Some(ErrorKind::NotFound));
+    }
+
+    #[test]
+    fn a_fifo_is_not_waited_for() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        let fifo = dir.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRUSR)?;
+        assert_eq!(text(fifo)?, "");
+        Ok(())
     }
 
     #[test]
