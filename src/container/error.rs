@@ -141,6 +141,7 @@ impl Error {
     /// container could not be made.
     pub fn exit_code(&self) -> u8 {
         match self {
+            Error::NotRunning(_) => 1,
             Error::NotFound(_) => 127,
             Error::NotExecutable { .. } => 126,
             Error::Interrupted(signal) => 128 + *signal as u8,

@@ -21,7 +21,7 @@ use super::start::{Confinement, Dark, Started, Streams, begin};
 use crate::image::Users;
 use crate::kernel::cgroup::Group;
 use crate::kernel::namespace::{Kind, setns};
-use crate::kernel::process::{Clone3, wait4};
+use crate::kernel::process::{Clone3, Ended, Sig, wait4};
 use crate::kernel::talk::pipe2;
 use crate::kernel::{Errno, Pid, raw};
 
@@ -46,9 +46,13 @@ pub fn exec(
     drop((theirs, tell));
     let mut number = [0; 4];
     let heard = hear.read_exact(&mut number);
-    wait4(Some(guide))?;
+    let (_, guided) = wait4(Some(guide))?;
     if heard.is_err() {
-        // It has said why, or has been killed.
+        // Whoever ends a container ends everybody who is in its cgroup.
+        if guided == Ended::Killed(Sig::SIGKILL) {
+            return Err(Error::NotRunning(container.created.name.clone()));
+        }
+        // It has said why.
         gate.await_failure()?;
     }
     doing("cannot enter the container", heard)?;
@@ -86,9 +90,14 @@ fn guide_in(
     }
 }
 
-/// Into its cgroup first, as long as that can be seen, and then into its namespaces.
+/// Into its cgroup first, as long as that can be seen, and then into its namespaces. Either is gone if it has ended
+/// meanwhile.
 fn enter(container: &Container, users: &Users, init: Pid) -> Result<()> {
-    Group::of_dirs(&container.created.group).join()?;
+    let has_ended = || Err(Error::NotRunning(container.created.name.clone()));
+    match Group::of_dirs(&container.created.group).join() {
+        Err(error) if matches!(error.errno, Errno::ENODEV | Errno::ENOENT) => return has_ended(),
+        joined => joined?,
+    }
     let mut kinds = vec![Kind::Mnt, Kind::Uts, Kind::Ipc, Kind::Pid, Kind::Cgroup];
     if container.created.spec.network != Network::Host {
         kinds.push(Kind::Net);
@@ -97,8 +106,7 @@ fn enter(container: &Container, users: &Users, init: Pid) -> Result<()> {
         kinds.push(Kind::User);
     }
     match setns(init, &kinds) {
-        // It has ended meanwhile.
-        Err(error) if error.errno == Errno::ESRCH => Err(Error::NotRunning(container.created.name.clone())),
+        Err(error) if error.errno == Errno::ESRCH => has_ended(),
         entered => Ok(entered?),
     }
 }

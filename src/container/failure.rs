@@ -11,6 +11,7 @@ pub(super) enum Failure {
     Call { call: String, args: String, errno: i32 },
     Io { what: String, errno: i32 },
     NotFound(String),
+    NotRunning(String),
     NotExecutable { program: String, why: String },
     Usage { why: String, hint: String },
 }
@@ -25,6 +26,7 @@ impl Failure {
                 Failure::Io { what: what.clone(), errno: kernel::error::io_errno(why) as i32 }
             }
             Error::NotFound(program) => Failure::NotFound(program.clone()),
+            Error::NotRunning(name) => Failure::NotRunning(name.clone()),
             Error::NotExecutable { program, why } => {
                 Failure::NotExecutable { program: program.clone(), why: why.clone() }
             }
@@ -43,6 +45,7 @@ impl Failure {
             }
             Failure::Io { what, errno } => Error::Io { what, why: Errno::from_raw(errno).into() },
             Failure::NotFound(program) => Error::NotFound(program),
+            Failure::NotRunning(name) => Error::NotRunning(name),
             Failure::NotExecutable { program, why } => Error::NotExecutable { program, why },
             Failure::Usage { why, hint } => Error::Usage { why, hint },
         }

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use glassbox::kernel::arch;
 use libtest_mimic::Trial;
+use nix::sys::stat::Mode;
 
 use crate::common::host::Host;
 use crate::common::{GLASSBOX, finish, trial};
@@ -98,6 +99,12 @@ fn own_program() {
     let ran = host.glassbox(&["run", "--rm", "--cap-drop", "ALL", "-v", &volume, "tiny", "/own/unreadable"]);
     assert_eq!(ran.code, Some(126), "{ran}");
     assert!(ran.err.contains("could be glassbox itself"), "{ran}");
+    // Nobody waits for a program that is a FIFO, or for the names of users from one.
+    nix::unistd::mkfifo(&host.home.path().join("fifo"), Mode::S_IRWXU).unwrap();
+    let ran = host.glassbox(&["run", "--rm", "-v", &volume, "tiny", "/own/fifo"]);
+    assert_eq!(ran.code, Some(126), "{ran}");
+    let users = format!("{}:/etc/passwd", host.home.path().join("fifo").display());
+    assert_eq!(host.glassbox(&["run", "--rm", "-v", &users, "tiny", "true"]).code, Some(0));
     // What enters a container runs from a copy that nobody can write to.
     start(&host, &["--name", "web"]);
     let mut exec = host.home.glassbox(["exec", "web", "sleep", "1000"]).spawn().unwrap();
@@ -106,7 +113,9 @@ fn own_program() {
         std::fs::read_link(&own).is_ok_and(|path| path.to_string_lossy().starts_with("/memfd:"))
     });
     host.says(&["rm", "-f", "web"]);
-    exec.wait().unwrap();
+    // It was in the container by then, or not yet.
+    let ended = exec.wait().unwrap().code();
+    assert!(matches!(ended, Some(137 | 1)), "{ended:?}");
     let after = std::fs::metadata(GLASSBOX).unwrap();
     assert_eq!((before.len(), before.modified().unwrap()), (after.len(), after.modified().unwrap()));
 }
