@@ -18,6 +18,7 @@ use common::{GLASSBOX, Home, eventually};
 use host::{Host, Run};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 
 /// A way in which a lesson is ended: its name, and the test of it.
 type Ending = (&'static str, fn(&str));
@@ -97,7 +98,8 @@ impl Stopped {
         if let Some(status) = ended {
             let said = |file: &tempfile::NamedTempFile| std::fs::read_to_string(file.path()).unwrap();
             let events = common::events(&said(&output));
-            let failed: Vec<_> = events.iter().filter(|event| event["passed"] == false).collect();
+            let has_failed = |event: &&Value| event["passed"] == false || event["event"] == "failed";
+            let failed: Vec<_> = events.iter().filter(has_failed).collect();
             let complaint = said(&complaint);
             assert!(
                 status.success(),
