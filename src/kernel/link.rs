@@ -6,7 +6,9 @@
 mod list;
 mod neighbour;
 
+use std::ffi::CString;
 use std::net::Ipv4Addr;
+use std::os::fd::BorrowedFd;
 
 use nix::net::if_::if_nametoindex;
 use nix::sys::socket::SockProtocol;
@@ -18,7 +20,7 @@ use super::netlink::{
     Attribute, NLA_F_NESTED, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, deliver, listed, message,
 };
 use super::record::call;
-use super::{Error, Pid, Result};
+use super::{Errno, Error, Pid, Result, raw};
 
 pub use super::netlink::Mac;
 pub use list::{LearnedAddress, Link, Reached, learned, links, networks};
@@ -117,6 +119,19 @@ fn index(name: &str) -> Result<u32> {
 /// Whether the caller's network namespace has an interface of this name.
 pub fn exists(name: &str) -> bool {
     index(name).is_ok()
+}
+
+/// `ioctl(ETHTOOL_GLINK)`: whether somebody is at the other end of an interface in the network namespace that a socket was
+/// made in. A worker of the kernel begins to send by it some time after that is so, and loses what comes before; with
+/// this question that is done.
+/// <https://docs.kernel.org/networking/ethtool-netlink.html>
+pub fn has_carrier(socket: BorrowedFd, name: &str) -> Result<bool> {
+    let cname = CString::new(name).map_err(|_| Errno::EINVAL);
+    cname.and_then(|name| raw::has_carrier(socket, &name)).map_err(|errno| Error {
+        call: "ioctl",
+        args: format!("SIOCETHTOOL, {{ifr_name=\"{name}\", ETHTOOL_GLINK}}"),
+        errno,
+    })
 }
 
 /// The kinds of interfaces that are made here.

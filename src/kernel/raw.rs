@@ -3,9 +3,10 @@
 #![allow(unsafe_code, reason = "fenced here; every block says why it is sound")]
 
 pub(super) mod guarded;
+mod interface;
 mod vfork;
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{c_int, c_void};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 
@@ -13,6 +14,7 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 use nix::unistd::{ForkResult, Pid};
 use nix::{errno::Errno, libc};
 
+pub(crate) use interface::{has_carrier, interface_up};
 pub use vfork::clone3_vfork;
 
 /// `CLONE_INTO_CGROUP` of `linux/sched.h`: it does not fit into the int of the C library.
@@ -125,32 +127,6 @@ pub fn seccomp_set_filter(program: &[libc::sock_filter]) -> nix::Result<()> {
     let result =
         unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const prog) };
     Errno::result(result).map(drop)
-}
-
-/// `ioctl(SIOCGIFFLAGS)` and `ioctl(SIOCSIFFLAGS)`: add `IFF_UP` to the flags of a network interface. Returns
-/// all the flags that it was asked to set, and whether it did.
-/// <https://man7.org/linux/man-pages/man7/netdevice.7.html>
-pub fn interface_up(socket: BorrowedFd, name: &CStr) -> nix::Result<(i16, nix::Result<()>)> {
-    // The C libraries do not agree on the type of a request.
-    const GET_FLAGS: libc::Ioctl = libc::SIOCGIFFLAGS as libc::Ioctl;
-    const SET_FLAGS: libc::Ioctl = libc::SIOCSIFFLAGS as libc::Ioctl;
-    // SAFETY: ifreq is plain data, for which all zeroes is a value.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    let bytes = name.to_bytes();
-    if bytes.len() >= request.ifr_name.len() {
-        return Err(Errno::ENAMETOOLONG);
-    }
-    for (to, from) in request.ifr_name.iter_mut().zip(bytes) {
-        *to = *from as libc::c_char;
-    }
-    // SAFETY: the kernel reads the name from `request` and writes the flags into it.
-    Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), GET_FLAGS, &raw mut request) })?;
-    // SAFETY: the call before filled in exactly this member of the union.
-    unsafe { request.ifr_ifru.ifru_flags |= libc::IFF_UP as i16 };
-    // SAFETY: the kernel reads name and flags from `request`.
-    let set = Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), SET_FLAGS, &raw const request) });
-    // SAFETY: the same member as before.
-    Ok((unsafe { request.ifr_ifru.ifru_flags }, set.map(drop)))
 }
 
 /// `ioctl(NS_GET_USERNS)`: the user namespace that a namespace belongs to.

@@ -1,18 +1,27 @@
 //! Containers on networks: addresses, packets and names.
 
+use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use glassbox::kernel::link::{self, End, Mac};
+use glassbox::kernel::mount::{Flags, UmountFlags, make_private, mount, umount2};
+use glassbox::kernel::namespace::{Kind, unshare};
 use libtest_mimic::Trial;
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill as send};
 use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::common::host::Host;
 use crate::common::killed::killed;
-use crate::common::{eventually, has_tool, processes, trial};
+use crate::common::{eventually, finish, has_tool, processes, trial};
 use crate::host::{bridges, cables, inside, left, on_a_host_of_containers};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -21,6 +30,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("join: what cannot be had is said", || on_a_host_of_containers("refusals", refusals)),
         trial("join: names", || on_a_host_of_containers("names", names)),
         trial("join: packets", || on_a_host_of_containers("packets", packets)),
+        trial("join: the first packet", || on_a_host_of_containers("first packet", first_packet)),
+        trial("join: the host's end is asked for", || on_a_host_of_containers("the host's end", asked)),
         trial("join: several at once", || on_a_host_of_containers("several", several)),
         trial("join: the machine was started again", || on_a_host_of_containers("again", again)),
         trial("join: a supervisor that was killed", || on_a_host_of_containers("orphans", orphans)),
@@ -121,7 +132,13 @@ pub(crate) fn listen(pid: &str, port: u16) -> TcpListener {
 }
 
 pub(crate) fn connect(pid: &str, to: SocketAddrV4) -> io::Result<TcpStream> {
-    inside(pid, || TcpStream::connect_timeout(&to.into(), Duration::from_millis(500)))
+    inside(pid, || TcpStream::connect_timeout(&to.into(), Duration::from_secs(10)))
+}
+
+/// Nobody answers there, for as long as a thousand connections take elsewhere.
+pub(crate) fn cannot_connect(pid: &str, to: SocketAddrV4, why: &str) {
+    let tried = inside(pid, || TcpStream::connect_timeout(&to.into(), Duration::from_millis(500)));
+    tried.expect_err(why);
 }
 
 fn packets(host: &Host) {
@@ -138,7 +155,7 @@ fn packets(host: &Host) {
     let (_, from) = server.accept().unwrap();
     assert_eq!(from.ip(), address(host, "a"), "neighbours see each other's addresses");
     TcpStream::connect(place("b")).expect("the host reaches it");
-    connect(&c, place("b")).expect_err("another network does not");
+    cannot_connect(&c, place("b"), "another network does not");
 
     // Out of the host, as whoever that is.
     let outside = Outside::beside(host);
@@ -147,7 +164,92 @@ fn packets(host: &Host) {
     let (_, from) = server.accept().unwrap();
     assert_eq!(from.ip(), outside.hosts);
     // Even somebody who knows the way does not come in.
-    connect(&outside.pid, place("b")).expect_err("nobody has asked for it");
+    cannot_connect(&outside.pid, place("b"), "nobody has asked for it");
+}
+
+/// The kernel switches the host's end and the bridge on when it finds time for it; it has when it was asked for them.
+fn first_packet(host: &Host) {
+    let pid = host.container("a", &[]);
+    let inside_a = Some(Pid::from_raw(pid.parse().unwrap()));
+    let (socket, _) = UnixStream::pair().unwrap();
+    // Unlike netlink, these files do not wait for what the kernel does meanwhile.
+    let sys = sysfs(host);
+    let state = |name| format!("/proc/self/fd/{}/class/net/{name}/operstate", sys.as_raw_fd());
+    with_busy_kernel(|| {
+        for number in 0..50 {
+            link::add_bridge("br0", Mac([2, 0, 0, 0, 0, 1])).unwrap();
+            link::set_up("br0").unwrap();
+            let end = End { name: "eth0", mac: Mac([2, 0, 0, 0, 0, 2]), inside: inside_a };
+            link::add_veth_port("port", "br0", &end).unwrap();
+            inside(&pid, || link::set_up("eth0").unwrap());
+            assert!(link::has_carrier(socket.as_fd(), "port").unwrap());
+            assert!(link::has_carrier(socket.as_fd(), "br0").unwrap());
+            for name in ["port", "br0"] {
+                let state = std::fs::read_to_string(state(name)).unwrap();
+                assert_eq!(state, "up\n", "{name}, the {number}th time");
+            }
+            link::delete("port").unwrap();
+            link::delete("br0").unwrap();
+        }
+    });
+    let error = link::has_carrier(socket.as_fd(), "port").unwrap_err();
+    assert_eq!(error.errno, Errno::ENODEV, "{error}");
+}
+
+/// `/sys`, as it is for this thread's network namespace.
+fn sysfs(host: &Host) -> OwnedFd {
+    unshare(&[Kind::Mnt]).unwrap();
+    make_private("/").unwrap();
+    let place = host.home.path();
+    mount("sysfs", place, "sysfs", Flags::empty(), "").unwrap();
+    let sys = File::open(place).unwrap();
+    umount2(place, UmountFlags::MNT_DETACH).unwrap();
+    sys.into()
+}
+
+/// Do something while the kernel has to make and to remove interfaces elsewhere, too.
+fn with_busy_kernel(work: impl FnOnce()) {
+    let done = AtomicBool::new(false);
+    let busy = || {
+        unshare(&[Kind::Net]).unwrap();
+        let peer = End { name: "b", mac: Mac([2, 0, 0, 0, 0, 2]), inside: None };
+        while !done.load(Relaxed) {
+            link::add_veth("a", Mac([2, 0, 0, 0, 0, 1]), &peer).unwrap();
+            link::set_up("a").unwrap();
+            link::set_up("b").unwrap();
+            link::delete("a").unwrap();
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(busy);
+        }
+        let ended = catch_unwind(AssertUnwindSafe(work));
+        done.store(true, Relaxed);
+        ended.unwrap_or_else(|panic| resume_unwind(panic));
+    });
+}
+
+/// A container asks for both before it becomes its program.
+fn asked(host: &Host) {
+    if !has_tool("strace", "what a container does before it is its program") {
+        return;
+    }
+    host.says(&["network", "create", "web"]);
+    let log = host.home.path().join("strace.log");
+    let mut strace = host.home.command("strace");
+    strace.args(["-f", "-q", "-o", log.to_str().unwrap(), "-e", "trace=sendto,ioctl,execve", "--"]);
+    let run = ["run", "--rm", "--net", "web", "tiny", "true"];
+    let ran = finish(strace.arg(host.home.program()).args(run));
+    assert_eq!(ran.code, Some(0), "{ran}");
+    let log = std::fs::read_to_string(log).unwrap();
+    let program = log.lines().find(|line| line.contains("execve(\"/") && line.contains("/true\"")).unwrap();
+    let pid = program.split(' ').next().unwrap();
+    let calls: Vec<&str> = log.lines().filter(|line| line.starts_with(&format!("{pid} "))).collect();
+    let place = |call: &str| calls.iter().rposition(|line| line.contains(call)).unwrap();
+    let questions = calls.iter().filter(|line| line.contains("SIOCETHTOOL")).count();
+    let order = ["sendto(", "SIOCETHTOOL", "/true\""].map(place);
+    assert!(questions == 2 && order.is_sorted(), "{calls:#?}");
 }
 
 /// Another machine, on a cable to the host: a container without a network is made into it.

@@ -9,7 +9,7 @@ use libtest_mimic::Trial;
 use crate::common::host::Host;
 use crate::common::trial;
 use crate::host::{inside, on_a_host_of_containers};
-use crate::join::{Outside, connect, kill_supervisor, listen};
+use crate::join::{Outside, cannot_connect, connect, kill_supervisor, listen};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -54,7 +54,7 @@ fn whoever(host: &Host) {
     answers("a neighbour", connect(&neighbour, port(GATEWAY)));
     answers("itself", connect(&served, port(outside.hosts)));
     answers("another network", connect(&other, port(outside.hosts)));
-    connect(&other, SocketAddrV4::new(Ipv4Addr::new(10, 9, 0, 2), 80)).expect_err("not without the host");
+    cannot_connect(&other, SocketAddrV4::new(Ipv4Addr::new(10, 9, 0, 2), 80), "not without the host");
 
     assert_eq!(
         host.says(&["ps", "-f", "name=served", "--format", "{{.Ports}} {{.Networks}}"]),
@@ -130,7 +130,7 @@ fn one_address(host: &Host) {
         TcpStream::connect_timeout(&place.into(), Duration::from_secs(5)).unwrap();
         server.accept().unwrap();
     }
-    connect(&outside.pid, SocketAddrV4::new(outside.hosts, 8080)).expect_err("it is the host's own");
+    cannot_connect(&outside.pid, SocketAddrV4::new(outside.hosts, 8080), "it is the host's own");
     glassbox::kernel::link::delete("lan0").unwrap();
 }
 

@@ -16,7 +16,7 @@ use crate::common::host::Host;
 use crate::common::killed::killed;
 use crate::common::{eventually, has_tool, is_root, processes, skip, trial};
 use crate::host::inside;
-use crate::join::{Outside, connect, kill_supervisor, listen};
+use crate::join::{Outside, cannot_connect, connect, kill_supervisor, listen};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -98,7 +98,7 @@ fn both(host: &Host) {
     let server = listen(&b, 80);
     connect(&a, place).unwrap();
     assert_eq!(server.accept().unwrap().1.ip(), address(host, "a"));
-    connect(&c, place).expect_err("another network does not reach it");
+    cannot_connect(&c, place, "another network does not reach it");
     kill_supervisor(&c);
     host.clear();
     host.says(&["network", "rm", "web", "db"]);
@@ -126,7 +126,7 @@ fn published(host: &Host) {
     let other = listen(&served, 81);
     TcpStream::connect(SocketAddrV4::new(Ipv4Addr::LOCALHOST, drawn)).unwrap();
     other.accept().unwrap();
-    connect(&outside.pid, SocketAddrV4::new(outside.hosts, drawn)).expect_err("it is on another address");
+    cannot_connect(&outside.pid, SocketAddrV4::new(outside.hosts, drawn), "it is on another address");
 
     let server = inside(&served, || UdpSocket::bind("0.0.0.0:53").unwrap());
     let clients = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());

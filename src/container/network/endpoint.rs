@@ -1,7 +1,7 @@
 //! The place of a container on a network: an interface, its address, the way out.
 
 use std::net::Ipv4Addr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use super::carrier::Carrier;
@@ -81,14 +81,25 @@ impl Endpoint {
         }
     }
 
-    /// In the container: its address, and the way out.
-    pub(in crate::container) fn configure(&self) -> Result<()> {
+    /// In the container: its address, and the way out. `host` is a socket from where the other end is.
+    pub(in crate::container) fn configure(&self, host: BorrowedFd) -> Result<()> {
         // The network has none, and each would tell all the others of its own.
         bridge::unless(Errno::EAFNOSUPPORT, link::set_without_ipv6_address(INTERFACE))?;
         link::add_address(INTERFACE, self.address, self.subnet.prefix)?;
         self.mtu.map_or(Ok(()), |mtu| link::set_mtu(INTERFACE, mtu))?;
         link::set_up(INTERFACE)?;
-        Ok(self.gateway.map_or(Ok(()), link::add_default_route)?)
+        self.gateway.map_or(Ok(()), link::add_default_route)?;
+        self.await_host(host)
+    }
+
+    /// Without it the first packets might be lost, and be sent again only after a second.
+    fn await_host(&self, host: BorrowedFd) -> Result<()> {
+        if let Cable::Port(port, bridge) = &self.cable {
+            link::has_carrier(host, port)?;
+            // It has had none before its first port.
+            link::has_carrier(host, bridge)?;
+        }
+        Ok(())
     }
 
     /// Whoever looks after the container keeps the host's ports for it.

@@ -135,6 +135,7 @@ impl Gate {
         }
     }
 
+    /// The socket itself. Either end is from the maker's network namespace.
     pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }

@@ -106,5 +106,5 @@ fn own_network(plan: &Plan) -> Result<()> {
 fn own_endpoint(plan: &Plan, gate: &mut Gate) -> Result<()> {
     let Some(endpoint) = &plan.endpoint else { return Ok(()) };
     gate.hear_connected()?;
-    endpoint.configure()
+    endpoint.configure(gate.as_fd())
 }
