@@ -91,7 +91,10 @@ impl Instance {
             };
         }
         let (guest, first) = Self::boot(stage, "tcg", PATIENCE)?;
-        let failed = |why: Error| Attempt::boot(&kernel_image::path(), why.to_string());
+        // What a kernel writes after that is where it was at the time.
+        let panic = guest.program.has_written("Kernel panic");
+        let failed =
+            |why: Error| Attempt::boot(&kernel_image::path(), panic.unwrap_or_else(|| why.to_string()));
         first.map_err(|why| Error::Told(explain(failed(why))))?;
         Ok((guest, "as QEMU translates it"))
     }

@@ -53,8 +53,9 @@ const X86_64_MACHINE: Machine = Machine {
     board: "q35",
     processor: "max",
     console: "ttyS0",
-    // The number of cmpxchg16b: QEMU before 9 sets wrong flags after it, and a kernel that uses it crashes at random.
-    parameters: "clearcpuid=141",
+    // The number of cmpxchg16b: QEMU before 9 sets wrong flags after it, and a kernel that uses it crashes at random. And
+    // a kernel panics if its timer, which a busy computer emulates, is late when it tries that.
+    parameters: "clearcpuid=141 no_timer_check",
     hardware: &["vmx", "svm"],
 };
 

@@ -103,6 +103,12 @@ impl Program {
         }
     }
 
+    /// In the maker: the line with these words, in what it has written and nobody has asked for yet.
+    pub fn has_written(&self, words: &str) -> Option<String> {
+        let text = String::from_utf8_lossy(&self.unread);
+        text.lines().find(|line| line.contains(words)).map(|line| line.trim().to_string())
+    }
+
     /// Wait for some more, no longer than `left`.
     fn read_more(&mut self, left: Option<Duration>) -> io::Result<()> {
         let timeout = match left {
@@ -126,4 +132,23 @@ impl Program {
 
 fn position(text: &[u8], wanted: &[u8]) -> Option<usize> {
     text.windows(wanted.len()).position(|window| window == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+    use super::*;
+
+    #[test]
+    fn of_a_program_that_fails_every_line_can_be_had() {
+        let mut program = Program::pipes().unwrap();
+        let [_, output, _] = program.its_ends().unwrap();
+        File::from(output.unwrap()).write_all(b"on its way\n[ 0.06] panic: why\r\n </TASK>\n").unwrap();
+        program.write_line("go on").unwrap_err();
+        let error = program.read_until("there", None).unwrap_err().to_string();
+        assert!(error.contains("</TASK>"), "{error}");
+        assert_eq!(program.has_written("panic").as_deref(), Some("[ 0.06] panic: why"));
+        assert_eq!(program.has_written("there"), None);
+    }
 }
