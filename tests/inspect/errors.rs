@@ -218,7 +218,9 @@ fn hidden() {
     // Where an ordinary user can reach the program, too.
     let dir = tempfile::tempdir_in("/var/tmp").unwrap();
     let program = dir.path().join("glassbox");
-    std::fs::copy(GLASSBOX, &program).unwrap();
+    // A process of its own: whatever another test starts meanwhile would have the copy open for writing, too.
+    let copied = finish(Command::new("cp").arg(GLASSBOX).arg(&program));
+    assert_eq!(copied.code, Some(0), "{copied}");
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(dir.path(), open).unwrap();
     let script = "mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid 65534 --regid 65534 --clear-groups \
