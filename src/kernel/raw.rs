@@ -129,6 +129,20 @@ pub fn seccomp_set_filter(program: &[libc::sock_filter]) -> nix::Result<()> {
     Errno::result(result).map(drop)
 }
 
+/// `rt_sigaction(2)`: every signal does what it does by default. A program would start with those ignored that its maker
+/// ignores.
+/// <https://man7.org/linux/man-pages/man7/signal.7.html>
+pub(crate) fn reset_signals() {
+    const SIGNALS: std::ffi::c_int = 64;
+    // A `struct sigaction` of the kernel's, whatever the processor: no handler, no flags, no mask.
+    let default = [0u64; 8];
+    for signal in 1..=SIGNALS {
+        // SAFETY: the kernel reads a whole sigaction, and takes SIG_DFL from it; of the two signals whose action nobody can
+        // change it says so.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), 0, size_of::<u64>()) };
+    }
+}
+
 /// `ioctl(NS_GET_USERNS)`: the user namespace that a namespace belongs to.
 /// <https://man7.org/linux/man-pages/man2/ioctl_nsfs.2.html>
 pub(crate) fn namespace_owner(namespace: BorrowedFd) -> nix::Result<OwnedFd> {

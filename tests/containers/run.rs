@@ -3,7 +3,7 @@
 use libtest_mimic::Trial;
 
 use crate::common::host::Host;
-use crate::common::trial;
+use crate::common::{eventually, finish, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -11,6 +11,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("run: what cannot be started leaves nothing", failures),
         trial("run: standard input, output and error", streams),
         trial("run: environment, directory and user", process),
+        trial("run and exec: signals do what they do by default", signals),
         trial("run: what is wrong with the command line is said", usage),
         trial("ps and rm: a container that has ended", records),
         trial("names are unique, and given again", names),
@@ -82,6 +83,32 @@ fn process() {
     if crate::common::is_root() {
         let ran = host.shell(&["-u", "33:34"], "id -u; id -g; id -G; grep CapEff /proc/self/status");
         assert_eq!(ran.out, "33\n34\n34\nCapEff:\t0000000000000000\n", "{ran}");
+    }
+}
+
+/// A script's background, `nohup` and others ignore some for all that they start.
+fn signals() {
+    let Some(host) = Host::new("signals") else { return };
+    let ignoring = |arguments: &[&str]| {
+        let mut command = host.home.command("sh");
+        command.args(["-c", "trap '' HUP INT QUIT USR1 PIPE; exec \"$@\"", "sh"]);
+        let ran = finish(command.arg(host.home.program()).args(arguments));
+        assert_eq!(ran.code, Some(0), "{arguments:?}: {ran}");
+        ran.out
+    };
+    let status = ["cat", "/proc/self/status"];
+    let named = ["run", "-d", "--name", "web", "tiny", "sh", "-c", "cat /proc/self/status; sleep 1000"];
+    ignoring(&named);
+    eventually("it has written", || host.says(&["logs", "web"]).contains("SigIgn"));
+    let all = [
+        ignoring(&[&["run", "--rm", "tiny"][..], &status].concat()),
+        ignoring(&[&["run", "--rm", "--init", "tiny"][..], &status].concat()),
+        ignoring(&[&["exec", "web"][..], &status].concat()),
+        host.says(&["logs", "web"]),
+    ];
+    for status in all {
+        let fields: Vec<&str> = status.lines().filter(|line| line.starts_with("SigIgn")).collect();
+        assert_eq!(fields, ["SigIgn:\t0000000000000000"], "{status}");
     }
 }
 

@@ -216,7 +216,9 @@ fn perform(plan: &Plan, gate: &mut Gate, is_joined: bool, walls: &mut dyn Walls)
 /// Whoever ends the maker ends the container, unless that is to go on.
 pub(super) fn begin(gate: &Gate) -> Result<()> {
     die_with_maker(gate)?;
-    // The maker keeps its signals back; a program gets them.
+    // The maker keeps its signals back, and may ignore some, as whatever a script has put in the background; a program
+    // gets them all.
+    raw::reset_signals();
     let all = SigSet::empty().thread_set_mask();
     super::error::doing("cannot take signals", all.map_err(Into::into))
 }
