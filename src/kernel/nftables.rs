@@ -2,6 +2,7 @@
 //! <https://man7.org/linux/man-pages/man7/netlink.7.html>
 
 mod nat;
+mod redirect;
 mod table;
 
 use nix::sys::socket::SockProtocol;
@@ -11,6 +12,7 @@ use super::netlink::{self, NLA_F_NESTED, NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST,
 use super::record::call;
 
 pub use nat::{Protocol, Rule, masquerade, publish, rules};
+pub use redirect::{Key, Redirection, add_redirections, remove_redirections};
 pub use table::{Action, Hook, Match, TableRule, delete_table, replace_table};
 
 // The numbers of linux/netfilter/nfnetlink.h and linux/netfilter/nf_tables.h.

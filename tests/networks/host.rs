@@ -1,12 +1,14 @@
 //! A host that one test has for itself. What happens on it happens in its network namespace alone.
 
+use std::process::Command;
+
 use glassbox::kernel::link::{self, Link, Mac};
 use glassbox::kernel::namespace::{Kind, setns_file, unshare};
 use glassbox::kernel::net::{Ipv4Addr, loopback_up};
 use glassbox::kernel::nftables;
 
 use crate::common::host::Host;
-use crate::common::{eventually, skip};
+use crate::common::{eventually, finish, has_tool, skip};
 
 /// Do something on a host of its own; not, with a reason, where this machine lets nobody make one. The namespace is
 /// that of a thread and of what it starts, and goes with them.
@@ -59,6 +61,19 @@ pub(crate) fn has(name: &str, address: Ipv4Addr, prefix: u8) {
 /// The bridges of networks.
 pub(crate) fn bridges() -> Vec<Link> {
     link::links().unwrap().into_iter().filter(|link| link.name.starts_with("gb-")).collect()
+}
+
+/// What the packet filter knows of published ports, as nft shows it, if that is there.
+pub(crate) fn redirections() -> Option<Vec<String>> {
+    if !has_tool("nft", "what the packet filter knows") {
+        return None;
+    }
+    let ruleset = finish(Command::new("nft").args(["list", "ruleset"])).out;
+    let elements = ruleset.split("elements = { ").skip(1).filter_map(|rest| rest.split(" }").next());
+    let elements = elements.flat_map(|elements| elements.split(','));
+    let mut elements: Vec<String> = elements.map(|element| element.trim().into()).collect();
+    elements.sort();
+    Some(elements)
 }
 
 /// Whether packets for others are passed on.

@@ -3,12 +3,11 @@
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use glassbox::kernel::nftables::rules;
 use libtest_mimic::Trial;
 
 use crate::common::host::Host;
 use crate::common::trial;
-use crate::host::{inside, on_a_host_of_containers};
+use crate::host::{inside, on_a_host_of_containers, redirections};
 use crate::join::{Outside, cannot_connect, connect, kill_supervisor, listen};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -18,6 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("publish: a port that is taken", || on_a_host_of_containers("taken", taken)),
         trial("publish: on one address", || on_a_host_of_containers("one address", one_address)),
         trial("publish: as many as there are", || on_a_host_of_containers("ranges", ranges)),
+        trial("publish: each by itself", || on_a_host_of_containers("each by itself", elements)),
         trial("publish: what makes no sense is said", || on_a_host_of_containers("refusals", refusals)),
     ]
 }
@@ -66,9 +66,37 @@ fn whoever(host: &Host) {
         "{\"80/tcp\":[{\"HostIp\":\"0.0.0.0\",\"HostPort\":\"8080\"}]}"
     );
     host.says(&["rm", "-f", "served"]);
-    assert!(rules().unwrap().iter().all(|rule| !["output", "prerouting"].contains(&rule.chain.as_str())));
+    assert!(redirections().is_none_or(|none| none.is_empty()));
     TcpListener::bind(port(Ipv4Addr::UNSPECIFIED)).expect("it is free again");
     glassbox::kernel::link::delete("lan0").unwrap();
+}
+
+/// Each container has an element for each of its ports, and nobody else's is touched.
+fn elements(host: &Host) {
+    web(host);
+    host.container("a", &["--net", "web", "-p", "8080:80", "-p", "127.0.0.1:5300:53/udp"]);
+    host.container("b", &["--net", "web", "-p", "8081:80"]);
+    let of_b = "tcp . 8081 : 10.9.0.3 . 80";
+    let of_a = ["127.0.0.1 . udp . 5300 : 10.9.0.2 . 53", "tcp . 8080 : 10.9.0.2 . 80"];
+    let both = redirections();
+    assert!(both.as_ref().is_none_or(|both| *both == [&of_a[..], &[of_b]].concat()), "{both:?}");
+    host.says(&["rm", "-f", "a"]);
+    let one = redirections();
+    assert!(one.as_ref().is_none_or(|one| one == &[of_b]), "{one:?}");
+    // A table that does not know what it should is made anew.
+    let bridge = crate::host::bridges()[0].name.clone();
+    glassbox::kernel::nftables::delete_table(&bridge).unwrap();
+    host.container("c", &["--net", "web", "-p", "8082:80"]);
+    for (name, port) in [("b", 8081), ("c", 8082)] {
+        let server = listen(&host.of(name, "{{.State.Pid}}"), 80);
+        TcpStream::connect(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)).unwrap();
+        server.accept().unwrap();
+    }
+    glassbox::kernel::nftables::delete_table(&bridge).unwrap();
+    host.says(&["rm", "-f", "b"]);
+    let server = listen(&host.of("c", "{{.State.Pid}}"), 80);
+    TcpStream::connect(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8082)).unwrap();
+    server.accept().unwrap();
 }
 
 fn datagrams(host: &Host) {

@@ -1,10 +1,13 @@
 //! The switch of a network: a bridge with the gateway's address on it, and the rules around it.
 
-use super::Network;
+use super::{Member, Network};
 use crate::container::error::Result;
 use crate::kernel::link::{self, End, Mac};
 use crate::kernel::net::{Ipv4Addr, SocketAddrV4};
-use crate::kernel::nftables::{Action, Hook, Match, TableRule, delete_table, replace_table};
+use crate::kernel::nftables::{
+    Action, Hook, Key, Match, Redirection, TableRule, add_redirections, delete_table, remove_redirections,
+    replace_table,
+};
 use crate::kernel::{self, Errno, fs};
 
 /// The first of the addresses by which a host reaches itself.
@@ -66,15 +69,50 @@ pub(super) fn connect(port: &str, bridge: &str, end: &End, is_reached: bool) -> 
     Ok(unless(Errno::ESRCH, connected)?)
 }
 
-/// The rules around it, as its members have them. What the host itself sends to a published port can come from a
-/// loopback address, and passes by the bridge only if that is allowed there.
+/// The rules around it. Those for ports come with the first member that has some.
 pub(super) fn filter(network: &Network) -> Result<()> {
     let bridge = name(network);
-    replace_table(&bridge, &rules(network))?;
-    if network.members.all.iter().any(|member| !member.ports.is_empty()) {
-        fs::write(format!("/proc/sys/net/ipv4/conf/{bridge}/route_localnet"), "1")?;
+    let ports = redirections(&network.members.all);
+    if ports.is_empty() {
+        return Ok(replace_table(&bridge, &rules(network), &ports)?);
     }
-    Ok(())
+    let rules = [rules(network), rules_for_ports(network)].concat();
+    replace_table(&bridge, &rules, &ports)?;
+    pass_loopback(&bridge)
+}
+
+/// The ports of one more member.
+pub(super) fn publish(network: &Network, member: &Member) -> Result<()> {
+    let bridge = name(network);
+    match add_redirections(&bridge, &redirections([member])) {
+        Ok(()) => pass_loopback(&bridge),
+        // It is the first one that has some; or the table knows what was not cleared away.
+        Err(_) => filter(network),
+    }
+}
+
+/// No more those of members that have gone.
+pub(super) fn unpublish(network: &Network, gone: &[Member]) -> Result<()> {
+    // As above; or they were killed before they were published.
+    remove_redirections(&name(network), &redirections(gone)).or_else(|_| filter(network))
+}
+
+/// What the host itself sends to a published port can come from a loopback address, and passes by the bridge only if that
+/// is allowed there.
+fn pass_loopback(bridge: &str) -> Result<()> {
+    Ok(fs::write(format!("/proc/sys/net/ipv4/conf/{bridge}/route_localnet"), "1")?)
+}
+
+fn redirections<'a>(members: impl IntoIterator<Item = &'a Member>) -> Vec<Redirection> {
+    let of = |member: &'a Member| {
+        member.ports.iter().map(|port| Redirection {
+            address: Some(port.address).filter(|address| !address.is_unspecified()),
+            protocol: port.protocol,
+            port: port.host,
+            to: SocketAddrV4::new(member.address, port.container),
+        })
+    };
+    members.into_iter().flat_map(of).collect()
 }
 
 /// That it is gone already is as good.
@@ -90,43 +128,38 @@ pub(super) fn remove(network: &Network) -> Result<()> {
     Ok(unless(Errno::ENODEV, link::delete(&bridge))?)
 }
 
+fn rule(hook: Hook, matches: &[Match], action: Action) -> TableRule {
+    TableRule { hook, matches: matches.to_vec(), action }
+}
+
 /// What leaves the network for another one carries the host's address. What comes from outside, and was not asked for
 /// or published, does not get in. And nobody on it reaches the host's own loopback addresses.
 fn rules(network: &Network) -> Vec<TableRule> {
-    let (bridge, subnet) = (name(network), network.subnet);
-    let own = || Match::From(subnet.first, subnet.prefix);
-    let out = || Match::Out(bridge.clone());
-    let rule = |hook, matches: &[Match], action| TableRule { hook, matches: matches.to_vec(), action };
-    let mut rules = vec![
-        rule(Hook::Raw, &[Match::In(bridge.clone()), Match::To(LOOPBACK, 8)], Action::Drop),
-        rule(Hook::Postrouting, &[own(), Match::NotOut(bridge.clone())], Action::Masquerade),
-        rule(
-            Hook::Forward,
-            &[out(), Match::NotIn(bridge.clone()), Match::New, Match::NotRedirected],
-            Action::Drop,
-        ),
-    ];
-    let published =
-        network.members.all.iter().flat_map(|member| member.ports.iter().map(move |port| (member, port)));
-    let before = rules.len();
-    for (member, port) in published {
-        let place = match port.address {
-            Ipv4Addr::UNSPECIFIED => Match::ToLocal,
-            address => Match::To(address, 32),
-        };
-        let matches = [place, Match::Port(port.protocol, port.host)];
-        let to = Action::Redirect(SocketAddrV4::new(member.address, port.container));
-        rules.push(rule(Hook::Output, &matches, to.clone()));
-        // A neighbour of the host's can send to any address, and is nobody to whom a loopback address is published.
-        if !port.address.is_loopback() {
-            rules.push(rule(Hook::Prerouting, &matches, to));
-        }
-    }
-    if rules.len() > before {
-        // A member that asks for a member by a port of the host, or the host by its loopback address: the answer has to
-        // come back the same way.
-        rules.push(rule(Hook::Postrouting, &[own(), out(), Match::Redirected], Action::Masquerade));
-        rules.push(rule(Hook::Postrouting, &[Match::From(LOOPBACK, 8), out()], Action::Masquerade));
-    }
-    rules
+    let bridge = || name(network);
+    let own = Match::From(network.subnet.first, network.subnet.prefix);
+    let uninvited = [Match::Out(bridge()), Match::NotIn(bridge()), Match::New, Match::NotRedirected];
+    vec![
+        rule(Hook::Raw, &[Match::In(bridge()), Match::To(LOOPBACK, 8)], Action::Drop),
+        rule(Hook::Postrouting, &[own, Match::NotOut(bridge())], Action::Masquerade),
+        rule(Hook::Forward, &uninvited, Action::Drop),
+    ]
+}
+
+/// What is for a published port goes to its container. A neighbour of the host's can send to any address, and is nobody to
+/// whom a loopback address is published.
+///
+/// A member that asks for a member by a port of the host, or the host by its loopback address: the answer has to come back
+/// the same way.
+fn rules_for_ports(network: &Network) -> Vec<TableRule> {
+    let out = || Match::Out(name(network));
+    let own = Match::From(network.subnet.first, network.subnet.prefix);
+    let no_loopback = || Match::NotTo(LOOPBACK, 8);
+    vec![
+        rule(Hook::Prerouting, &[no_loopback(), Match::ToLocal], Action::Redirect(Key::Port)),
+        rule(Hook::Prerouting, &[no_loopback()], Action::Redirect(Key::Place)),
+        rule(Hook::Output, &[Match::ToLocal], Action::Redirect(Key::Port)),
+        rule(Hook::Output, &[], Action::Redirect(Key::Place)),
+        rule(Hook::Postrouting, &[own, out(), Match::Redirected], Action::Masquerade),
+        rule(Hook::Postrouting, &[Match::From(LOOPBACK, 8), out()], Action::Masquerade),
+    ]
 }

@@ -41,7 +41,7 @@ pub(super) fn begin(dir: &Path) -> Result<()> {
     doing(format!("cannot write {}", mark.display()), fs::write(&mark, boot()?))?;
     let all = format!("{STEM}*");
     let matches = vec![Match::NotIn(all.clone()), Match::NotOut(all)];
-    replace_table(TABLE, &[TableRule { hook: Hook::Forward, matches, action: Action::Drop }])?;
+    replace_table(TABLE, &[TableRule { hook: Hook::Forward, matches, action: Action::Drop }], &[])?;
     Ok(forward_packets()?)
 }
 

@@ -100,22 +100,25 @@ impl Networks {
                 Published::Carried(doors.iter().map(Door::again).collect::<Result<_>>()?)
             }
         };
-        let publishes = !ports.is_empty();
-        if publishes {
-            self.check_unpublished(&ports)?;
-        }
+        self.check_unpublished(&ports)?;
         let (id, name) = (record.id.clone(), record.created.name.clone());
-        network.members.all.push(Member { id, name, address, names, ports });
-        let refilter = std::mem::take(&mut network.members.stale) || publishes;
+        let member = Member { id, name, address, names, ports };
+        network.members.all.push(member.clone());
+        let is_stale = std::mem::take(&mut network.members.stale);
         locked.write_members(&network, roll::add, hosts::add)?;
-        if refilter {
+        if is_stale {
             bridge::filter(&network)?;
+        } else if !member.ports.is_empty() {
+            bridge::publish(&network, &member)?;
         }
         Endpoint::new(&network, address, self.file(&network.name, "hosts"), published)
     }
 
     /// Of a container whose supervisor was killed nobody holds the ports, and the packet filter knows them still.
     fn check_unpublished(&self, ports: &[Port]) -> Result<()> {
+        if ports.is_empty() {
+            return Ok(());
+        }
         let networks = self.all()?;
         let mut theirs =
             networks.iter().flat_map(|network| &network.members.all).flat_map(|member| &member.ports);
@@ -172,7 +175,7 @@ impl Locked<'_> {
             // That of an ordinary user's networks is where they are: whoever comes there next does it.
             network.members.stale = is_ordinary();
             if !network.members.stale {
-                bridge::filter(&network)?;
+                bridge::unpublish(&network, &go)?;
             }
         }
         if !go.is_empty() {

@@ -27,7 +27,7 @@ const NFT_META_OIFNAME: u32 = 7;
 const NFT_META_L4PROTO: u32 = 16;
 const NFT_CMP_EQ: u32 = 0;
 const NFT_PAYLOAD_TRANSPORT_HEADER: u32 = 2;
-const NFT_NAT_DNAT: u32 = 1;
+pub(super) const NFT_NAT_DNAT: u32 = 1;
 
 /// What leaves by this interface gets its address as the sender. `nft 'add table T; add chain T postrouting { type nat
 /// hook postrouting priority srcnat; }; add rule T postrouting oifname I masquerade'` sends the same.
@@ -55,7 +55,12 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// Its number in a packet of IP, and the word that nft has for it.
+    /// Its number in a packet of IP.
+    pub(super) fn number(self) -> u8 {
+        self.number_and_word().0
+    }
+
+    /// The same, and the word that nft has for it.
     fn number_and_word(self) -> (u8, &'static str) {
         match self {
             Protocol::Tcp => (6, "tcp"),
@@ -81,13 +86,13 @@ pub fn publish(table: &str, protocol: Protocol, port: u16, to: SocketAddrV4) -> 
 }
 
 /// Go on if the packet is for this port.
-pub(super) fn transport(protocol: Protocol, port: u16) -> Vec<u8> {
+fn transport(protocol: Protocol, port: u16) -> Vec<u8> {
     const DPORT_OFFSET: u32 = 2;
     const DPORT_LENGTH: u32 = 2;
     let place = [number(2, NFT_PAYLOAD_TRANSPORT_HEADER), number(3, DPORT_OFFSET), number(4, DPORT_LENGTH)];
     [
         step("meta", &[number(1, NFT_REG_1), number(2, NFT_META_L4PROTO)]),
-        equals(&[protocol.number_and_word().0]),
+        equals(&[protocol.number()]),
         step("payload", &[number(1, NFT_REG_1), place.concat()]),
         equals(&port.to_be_bytes()),
     ]
@@ -95,7 +100,7 @@ pub(super) fn transport(protocol: Protocol, port: u16) -> Vec<u8> {
 }
 
 /// Change where the packet goes.
-pub(super) fn translate(to: SocketAddrV4) -> Vec<u8> {
+fn translate(to: SocketAddrV4) -> Vec<u8> {
     let what = [number(1, NFT_NAT_DNAT), number(2, NFPROTO_IPV4.into())];
     let to_what = [number(3, NFT_REG_1), number(5, NFT_REG_2)];
     [

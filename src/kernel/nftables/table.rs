@@ -1,17 +1,16 @@
 //! A whole table of rules, exchanged for another in one piece: no packet meets half of it.
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::Ipv4Addr;
 
 use nix::sys::socket::SockProtocol;
 
 use super::super::netlink::{self, NLA_F_NESTED, NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST, attribute};
 use super::super::record::call;
 use super::super::{Errno, Result};
-use super::nat::{NFT_MSG_NEWRULE, NFT_REG_1, data, number, prefix_mask, step, translate, transport};
-use super::{
-    NF_DROP, NFNL_SUBSYS_NFTABLES, NFT_MSG_NEWCHAIN, NFT_MSG_NEWTABLE, Protocol, batch_of, name_of_interface,
-};
+use super::nat::{NFT_MSG_NEWRULE, NFT_REG_1, data, number, prefix_mask, step};
+use super::redirect::{Key, Redirection, maps};
+use super::{NF_DROP, NFNL_SUBSYS_NFTABLES, NFT_MSG_NEWCHAIN, NFT_MSG_NEWTABLE, batch_of, name_of_interface};
 
 // The numbers of linux/netfilter/nf_tables.h and its neighbours.
 const NFT_MSG_DELTABLE: u16 = (NFNL_SUBSYS_NFTABLES << 8) | 2;
@@ -46,10 +45,10 @@ pub enum Match {
     From(Ipv4Addr, u8),
     /// It goes to a network.
     To(Ipv4Addr, u8),
+    /// It goes to another network.
+    NotTo(Ipv4Addr, u8),
     /// It goes to an address of this machine.
     ToLocal,
-    /// It goes to a port.
-    Port(Protocol, u16),
     /// It belongs to no connection that is known already.
     New,
     /// A rule has changed where it goes.
@@ -65,8 +64,8 @@ pub enum Action {
     Drop,
     /// The address of the interface by which it leaves becomes its sender.
     Masquerade,
-    /// It goes somewhere else.
-    Redirect(SocketAddrV4),
+    /// It goes where the table's map says, if that knows it.
+    Redirect(Key),
 }
 
 /// Where on a packet's way a chain is asked.
@@ -108,12 +107,16 @@ pub struct TableRule {
     pub action: Action,
 }
 
-/// Exchange a table for one with these rules, in which each hook has a chain. `nft -f` sends the same.
+/// Exchange a table for one with these rules, in which each hook has a chain, and with these in its maps. `nft -f` sends
+/// the same.
 /// <https://man7.org/linux/man-pages/man8/nft.8.html>
-pub fn replace_table(table: &str, rules: &[TableRule]) -> Result<()> {
+pub fn replace_table(table: &str, rules: &[TableRule], redirections: &[Redirection]) -> Result<()> {
     let named = attribute(1, format!("{table}\0").as_bytes());
     let mut messages =
         vec![(NFT_MSG_NEWTABLE, named.clone()), (NFT_MSG_DELTABLE, named.clone()), (NFT_MSG_NEWTABLE, named)];
+    if rules.iter().any(|rule| matches!(rule.action, Action::Redirect(_))) {
+        messages.extend(maps(table, redirections));
+    }
     let mut hooks: Vec<Hook> = vec![];
     for rule in rules {
         if !hooks.contains(&rule.hook) {
@@ -123,8 +126,10 @@ pub fn replace_table(table: &str, rules: &[TableRule]) -> Result<()> {
     }
     messages.extend(rules.iter().map(|rule| (NFT_MSG_NEWRULE, new_rule(table, rule))));
     let args = || {
-        let rules: Vec<String> = rules.iter().map(|rule| format!("NFT_MSG_NEWRULE {rule}")).collect();
-        format!("NETLINK_NETFILTER, {{NFT_MSG_NEWTABLE {table:?}, {}}}", rules.join(", "))
+        let rules = rules.iter().map(|rule| format!("NFT_MSG_NEWRULE {rule}"));
+        let elements = redirections.iter().map(|one| format!("NFT_MSG_NEWSETELEM {one}"));
+        let told = rules.chain(elements).collect::<Vec<_>>().join(", ");
+        format!("NETLINK_NETFILTER, {{NFT_MSG_NEWTABLE {table:?}, {told}}}")
     };
     call("sendto", args, || deliver(&messages))
 }
@@ -142,7 +147,7 @@ pub fn delete_table(table: &str) -> Result<()> {
 
 /// Only the last one is acknowledged: the answers to thousands would not fit into the socket. Errors come always, and
 /// before.
-fn deliver(messages: &[(u16, Vec<u8>)]) -> nix::Result<()> {
+pub(super) fn deliver(messages: &[(u16, Vec<u8>)]) -> nix::Result<()> {
     const WANTED: u16 = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_APPEND;
     let last = messages.len().saturating_sub(1);
     let flags = |at: usize| if at == last { WANTED | NLM_F_ACK } else { WANTED };
@@ -198,13 +203,13 @@ fn interface(key: u32, operator: u32, name: &str) -> Vec<u8> {
     [load, compare(operator, &name_of_interface(name))].concat()
 }
 
-fn address(offset: u32, network: Ipv4Addr, prefix: u8) -> Vec<u8> {
+fn address(offset: u32, operator: u32, network: Ipv4Addr, prefix: u8) -> Vec<u8> {
     const LENGTH: u32 = 4;
     let place = [number(2, NFT_PAYLOAD_NETWORK_HEADER), number(3, offset), number(4, LENGTH)];
     let load = step("payload", &[number(1, NFT_REG_1), place.concat()]);
     let mask = prefix_mask(prefix);
     let wanted = (u32::from(network) & mask).to_be_bytes();
-    [load, keep(&mask.to_be_bytes()), compare(NFT_CMP_EQ, &wanted)].concat()
+    [load, keep(&mask.to_be_bytes()), compare(operator, &wanted)].concat()
 }
 
 impl Match {
@@ -216,14 +221,14 @@ impl Match {
             Match::NotIn(name) => interface(NFT_META_IIFNAME, NFT_CMP_NEQ, name),
             Match::Out(name) => interface(NFT_META_OIFNAME, NFT_CMP_EQ, name),
             Match::NotOut(name) => interface(NFT_META_OIFNAME, NFT_CMP_NEQ, name),
-            Match::From(network, prefix) => address(SOURCE, *network, *prefix),
-            Match::To(network, prefix) => address(DESTINATION, *network, *prefix),
+            Match::From(network, prefix) => address(SOURCE, NFT_CMP_EQ, *network, *prefix),
+            Match::To(network, prefix) => address(DESTINATION, NFT_CMP_EQ, *network, *prefix),
+            Match::NotTo(network, prefix) => address(DESTINATION, NFT_CMP_NEQ, *network, *prefix),
             Match::ToLocal => {
                 let what = [number(2, NFT_FIB_RESULT_ADDRTYPE), number(3, NFTA_FIB_F_DADDR)];
                 let load = step("fib", &[number(1, NFT_REG_1), what.concat()]);
                 [load, compare(NFT_CMP_EQ, &RTN_LOCAL.to_ne_bytes())].concat()
             }
-            Match::Port(protocol, port) => transport(*protocol, *port),
             Match::New => connection(NFT_CT_STATE, KNOWN, NFT_CMP_EQ),
             Match::Redirected => connection(NFT_CT_STATUS, IPS_DST_NAT, NFT_CMP_NEQ),
             Match::NotRedirected => connection(NFT_CT_STATUS, IPS_DST_NAT, NFT_CMP_EQ),
@@ -241,7 +246,7 @@ impl Action {
                 step("immediate", &[number(1, NFT_REG_VERDICT), verdict])
             }
             Action::Masquerade => step("masq", &[]),
-            Action::Redirect(to) => translate(*to),
+            Action::Redirect(key) => key.translate(),
         }
     }
 }
@@ -258,8 +263,8 @@ impl fmt::Display for TableRule {
                 Match::NotOut(name) => write!(f, " oifname != {name:?}")?,
                 Match::From(network, prefix) => write!(f, " ip saddr {network}/{prefix}")?,
                 Match::To(network, prefix) => write!(f, " ip daddr {network}/{prefix}")?,
+                Match::NotTo(network, prefix) => write!(f, " ip daddr != {network}/{prefix}")?,
                 Match::ToLocal => f.write_str(" fib daddr type local")?,
-                Match::Port(protocol, port) => write!(f, " {protocol} dport {port}")?,
                 Match::New => f.write_str(" ct state & (established | related) == 0")?,
                 Match::Redirected => f.write_str(" ct status & dnat != 0")?,
                 Match::NotRedirected => f.write_str(" ct status & dnat == 0")?,
@@ -268,7 +273,7 @@ impl fmt::Display for TableRule {
         match self.action {
             Action::Drop => f.write_str(" drop"),
             Action::Masquerade => f.write_str(" masquerade"),
-            Action::Redirect(to) => write!(f, " dnat to {to}"),
+            Action::Redirect(key) => write!(f, " dnat to {key}"),
         }
     }
 }

@@ -179,7 +179,7 @@ pub const TABLE: &[Row] = &[
     ),
     tried(&[Translation]).errno(&[EPROTONOSUPPORT, EOPNOTSUPP, EINVAL, ENOENT]).says(
         "this kernel, {release}, translates no addresses, or the modules for it are not loaded ({call}: {errno})",
-        "sudo modprobe -a nf_tables nft_chain_nat nft_masq nft_nat",
+        "sudo modprobe -a nf_tables nft_chain_nat nft_masq nft_nat nft_fib_ipv4",
     ),
     tried(&[NetworkSetting]).errno(&[EROFS]).says(
         "/proc/sys is mounted read-only, as containers have it: {call}({args}): {errno}",
