@@ -18,6 +18,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("publish: on one address", || on_a_host_of_containers("one address", one_address)),
         trial("publish: as many as there are", || on_a_host_of_containers("ranges", ranges)),
         trial("publish: each by itself", || on_a_host_of_containers("each by itself", elements)),
+        trial("publish: one of many", || on_a_host_of_containers("one of many", one_of_many)),
         trial("publish: what makes no sense is said", || on_a_host_of_containers("refusals", refusals)),
     ]
 }
@@ -99,6 +100,28 @@ fn elements(host: &Host) {
     server.accept().unwrap();
 }
 
+/// One of the host's ports for each of several containers.
+fn one_of_many(host: &Host) {
+    web(host);
+    let taken = TcpListener::bind("0.0.0.0:8001").unwrap();
+    let replicas =
+        ["run", "-d", "--replicas", "3", "--net", "web", "-p", "8000-8003:80", "tiny", "sleep", "1000"];
+    host.says(&replicas);
+    let ports = || {
+        let ports = host.says(&["ps", "--format", "{{.Ports}}"]);
+        let mut ports: Vec<String> = ports.lines().map(String::from).collect();
+        ports.sort();
+        ports
+    };
+    let expected = [8000, 8002, 8003].map(|port| format!("0.0.0.0:{port}->80/tcp"));
+    assert_eq!(ports(), expected);
+    let one = ["run", "-d", "--net", "web", "-p", "8000-8003:80", "tiny", "sleep", "1000"];
+    host.refuses_with(125, &one, "cannot publish 0.0.0.0:8000-8003->80/tcp: bind: address already in use");
+    drop(taken);
+    host.says(&one);
+    assert_eq!(ports().len(), 4);
+}
+
 fn datagrams(host: &Host) {
     web(host);
     let outside = Outside::beside(host);
@@ -178,8 +201,8 @@ fn ranges(host: &Host) {
     server.accept().unwrap();
     let one = ["run", "--net", "web", "-p", "8002:80", "tiny", "true"];
     host.refuses_with(125, &one, "cannot publish 0.0.0.0:8002->80/tcp");
-    let wrong = host.glassbox(&["run", "--net", "web", "-p", "8003-8004:80", "tiny", "true"]);
-    assert!(wrong.code == Some(2) && wrong.err.contains("2 ports of the host cannot lead to 1"), "{wrong}");
+    let wrong = host.glassbox(&["run", "--net", "web", "-p", "8003-8004:80-82", "tiny", "true"]);
+    assert!(wrong.code == Some(2) && wrong.err.contains("2 ports of the host cannot lead to 3"), "{wrong}");
 }
 
 fn refusals(host: &Host) {

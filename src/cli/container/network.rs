@@ -17,7 +17,8 @@ pub(super) struct NetworkFlags {
     /// What the others call it there, besides its own name
     #[arg(long, alias = "net-alias", value_name = "NAME", value_parser = parse_alias)]
     network_alias: Vec<String>,
-    /// A port of the host's by which one of its own is reached, or as many as 8000-8010:80-90; without HOST one is drawn
+    /// A port of the host's by which one of its own is reached, or as many as 8000-8010:80-90; of 8000-8010:80 the first
+    /// that is free, and without HOST any
     #[arg(short, long, value_name = "[[ADDRESS:]HOST:]CONTAINER[/udp]")]
     publish: Vec<Ports>,
 }

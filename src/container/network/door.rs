@@ -9,8 +9,9 @@ use std::os::fd::OwnedFd;
 
 use super::Port;
 use crate::container::error::{Result, doing};
+use crate::kernel::Error;
+use crate::kernel::error::io_errno;
 use crate::kernel::nftables::Protocol;
-use crate::kernel::{self, Errno};
 
 /// A socket at a port of the machine.
 #[derive(Debug)]
@@ -25,23 +26,14 @@ pub(super) struct Door {
 impl Door {
     /// Take the port, and wait for whoever comes.
     pub(super) fn open(wanted: Port) -> Result<Self> {
-        let opened = || -> std::io::Result<(u16, OwnedFd)> {
-            Ok(match wanted.protocol {
-                Protocol::Tcp => {
-                    let socket = TcpListener::bind(wanted.place())?;
-                    (socket.local_addr()?.port(), socket.into())
-                }
-                Protocol::Udp => {
-                    let socket = UdpSocket::bind(wanted.place())?;
-                    (socket.local_addr()?.port(), socket.into())
-                }
-            })
-        };
-        let (host, socket) = opened().map_err(|error| {
-            let errno = error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw);
-            wanted.refused(kernel::Error { call: "bind", args: wanted.place().to_string(), errno })
+        let (port, socket) = wanted.take(|place| {
+            let opened = match wanted.protocol {
+                Protocol::Tcp => TcpListener::bind(place).map(OwnedFd::from),
+                Protocol::Udp => UdpSocket::bind(place).map(OwnedFd::from),
+            };
+            opened.map_err(|error| Error { call: "bind", args: place.to_string(), errno: io_errno(&error) })
         })?;
-        Ok(Self { wanted, port: Port { host, ..wanted }, socket })
+        Ok(Self { wanted, port, socket })
     }
 
     /// The same once more.

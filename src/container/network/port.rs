@@ -19,6 +19,9 @@ pub struct Port {
     pub address: Ipv4Addr,
     /// The host's port; with 0 one is drawn.
     pub host: u16,
+    /// The last of the host's ports that will do: the first of them that is free is taken. Without it there is no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<u16>,
     /// The container's port.
     pub container: u16,
     /// Of which protocol.
@@ -29,26 +32,42 @@ impl Port {
     /// Keep it for one container, as long as the socket is open: nobody else on the host gets it, and whoever has it
     /// already is noticed. No packet ever comes to the socket, for the packet filter sends them elsewhere.
     pub(super) fn hold(&mut self) -> Result<OwnedFd> {
-        let socket = match self.protocol {
-            Protocol::Tcp => net::stream_socket()?,
-            Protocol::Udp => net::datagram_socket()?,
-        };
-        net::bind(socket.as_fd(), self.place()).map_err(|error| self.refused(error))?;
-        let name = getsockname::<SockaddrIn>(socket.as_raw_fd());
-        self.host = doing("cannot draw a port", name.map_err(Into::into))?.port();
+        let (port, socket) = self.take(|place| {
+            let socket = match self.protocol {
+                Protocol::Tcp => net::stream_socket()?,
+                Protocol::Udp => net::datagram_socket()?,
+            };
+            net::bind(socket.as_fd(), place)?;
+            Ok(socket)
+        })?;
+        *self = port;
         Ok(socket)
     }
 
-    /// Where it is on the host.
-    pub(super) fn place(&self) -> SocketAddrV4 {
-        SocketAddrV4::new(self.address, self.host)
+    /// Have a socket made at it: at the first of the host's ports that will do and that nobody has. The port as it is
+    /// then.
+    pub(super) fn take<T: AsRawFd>(
+        &self,
+        make: impl Fn(SocketAddrV4) -> kernel::Result<T>,
+    ) -> Result<(Self, T)> {
+        for host in self.host..=self.last.unwrap_or(self.host) {
+            match make(SocketAddrV4::new(self.address, host)) {
+                Ok(socket) => {
+                    let name = getsockname::<SockaddrIn>(socket.as_raw_fd());
+                    let host = doing("cannot draw a port", name.map_err(Into::into))?.port();
+                    return Ok((Self { host, last: None, ..*self }, socket));
+                }
+                Err(error) if error.errno == Errno::EADDRINUSE => {}
+                Err(error) => return Err(self.refused(error)),
+            }
+        }
+        Err(self.taken())
     }
 
     /// Why it cannot be had.
-    pub(super) fn refused(&self, error: kernel::Error) -> Error {
+    fn refused(&self, error: kernel::Error) -> Error {
         let refused = |why, hint: &str| Error::usage(format!("cannot publish {self}: bind: {why}"), hint);
         match error.errno {
-            Errno::EADDRINUSE => self.taken(),
             Errno::EADDRNOTAVAIL => refused(
                 "cannot assign requested address",
                 "the address has to be one of this machine's: ip address",
@@ -70,7 +89,8 @@ impl Port {
 
     /// That somebody has it.
     pub(super) fn taken(&self) -> Error {
-        let why = format!("cannot publish {self}: bind: address already in use");
+        let each = if self.last.is_some() { " by somebody each" } else { "" };
+        let why = format!("cannot publish {self}: bind: address already in use{each}");
         let hint = format!("without a port of the host one is drawn that is free: -p {}", self.container);
         Error::usage(why, hint)
     }
@@ -78,8 +98,9 @@ impl Port {
 
 impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Self { address, host, container, protocol } = self;
-        write!(f, "{address}:{host}->{container}/{protocol}")
+        let Self { address, host, container, protocol, .. } = self;
+        let last = self.last.map(|last| format!("-{last}")).unwrap_or_default();
+        write!(f, "{address}:{host}{last}->{container}/{protocol}")
     }
 }
 
@@ -90,7 +111,8 @@ pub struct Ports(pub Vec<Port>);
 impl FromStr for Ports {
     type Err = String;
 
-    /// `[[ADDRESS:]HOST:]CONTAINER[/PROTOCOL]`, with a port or `FIRST-LAST` for each side.
+    /// `[[ADDRESS:]HOST:]CONTAINER[/PROTOCOL]`, with a port or `FIRST-LAST` for each side. To one port of the container
+    /// leads any one of the host's.
     fn from_str(text: &str) -> std::result::Result<Self, String> {
         let (places, protocol) = match text.split_once('/') {
             None => (text, Protocol::Tcp),
@@ -108,12 +130,16 @@ impl FromStr for Ports {
         let address = address.parse().map_err(|_| format!("{address:?} is no address of IP version 4"))?;
         let containers = range(container)?;
         let hosts = if host.is_empty() { vec![0; containers.len()] } else { range(host)? };
+        if let ([container], [host, .., last]) = (&*containers, &*hosts) {
+            let port = Port { address, host: *host, last: Some(*last), container: *container, protocol };
+            return Ok(Self(vec![port]));
+        }
         if hosts.len() != containers.len() {
             let (these, those) = (hosts.len(), containers.len());
             return Err(format!("{these} ports of the host cannot lead to {those} of the container"));
         }
-        let pairs = hosts.into_iter().zip(containers);
-        Ok(Self(pairs.map(|(host, container)| Port { address, host, container, protocol }).collect()))
+        let pair = |(host, container)| Port { address, host, last: None, container, protocol };
+        Ok(Self(hosts.into_iter().zip(containers).map(pair).collect()))
     }
 }
 
@@ -144,8 +170,9 @@ mod tests {
         assert_eq!(shown("80"), "0.0.0.0:0->80/tcp");
         assert_eq!(shown("8000-8001:80-81/udp"), "0.0.0.0:8000->80/udp 0.0.0.0:8001->81/udp");
         assert_eq!(shown("80-81"), "0.0.0.0:0->80/tcp 0.0.0.0:0->81/tcp");
+        assert_eq!(shown("8000-8009:80"), "0.0.0.0:8000-8009->80/tcp");
         let wrong = ["", "0:80", "8080:", "80/icmp", "[::1]:80:80", "1:2:3:4", "70000:80"];
-        for wrong in wrong.into_iter().chain(["80-90:80", "80-90:80-91", "90-80", "80-", "-80:1-2"]) {
+        for wrong in wrong.into_iter().chain(["80-90:80-81", "80-90:80-91", "90-80", "80-", "-80:1-2"]) {
             assert!(wrong.parse::<Ports>().is_err(), "{wrong}");
         }
     }
