@@ -137,7 +137,7 @@ pub(super) fn message(kind: u16, flags: u16, content: &[u8]) -> Vec<u8> {
     message
 }
 
-fn open(protocol: SockProtocol) -> nix::Result<OwnedFd> {
+pub(super) fn open(protocol: SockProtocol) -> nix::Result<OwnedFd> {
     let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)?;
     setsockopt(&socket, sockopt::ReceiveTimeout, &PATIENCE)?;
     bind(socket.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
@@ -145,12 +145,16 @@ fn open(protocol: SockProtocol) -> nix::Result<OwnedFd> {
 }
 
 /// Send the messages, and read so many answers; the first that is an error is the result.
-pub(super) fn deliver(protocol: SockProtocol, messages: &[u8], mut answers: usize) -> nix::Result<()> {
+pub(super) fn deliver(protocol: SockProtocol, messages: &[u8], answers: usize) -> nix::Result<()> {
+    deliver_by(&open(protocol)?, messages, answers)
+}
+
+/// The same by a socket that is open. After an error there may be more answers in it.
+pub(super) fn deliver_by(socket: &OwnedFd, messages: &[u8], mut answers: usize) -> nix::Result<()> {
     /// What every socket takes at once.
     const USUAL: usize = 64 << 10;
-    let socket = open(protocol)?;
     if messages.len() > USUAL {
-        make_room(&socket, messages.len())?;
+        make_room(socket, messages.len())?;
     }
     send(socket.as_raw_fd(), messages, MsgFlags::empty())?;
     let mut buffer = [0; 8192];

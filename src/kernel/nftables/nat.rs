@@ -24,9 +24,9 @@ const NF_IP_PRI_NAT_SRC: i32 = 100;
 pub(super) const NFT_REG_1: u32 = 1;
 const NFT_REG_2: u32 = 2;
 const NFT_META_OIFNAME: u32 = 7;
-const NFT_META_L4PROTO: u32 = 16;
+pub(super) const NFT_META_L4PROTO: u32 = 16;
 const NFT_CMP_EQ: u32 = 0;
-const NFT_PAYLOAD_TRANSPORT_HEADER: u32 = 2;
+pub(super) const NFT_PAYLOAD_TRANSPORT_HEADER: u32 = 2;
 pub(super) const NFT_NAT_DNAT: u32 = 1;
 
 /// What leaves by this interface gets its address as the sender. `nft 'add table T; add chain T postrouting { type nat

@@ -3,12 +3,18 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::OwnedFd;
+use std::sync::{Mutex, PoisonError};
+
+use nix::sys::socket::SockProtocol;
 
 use super::super::Result;
-use super::super::netlink::{NLA_F_NESTED, attribute};
+use super::super::netlink::{self, NLA_F_NESTED, attribute};
 use super::super::record::call;
-use super::nat::{NFT_NAT_DNAT, NFT_REG_1, Protocol, data, number, step};
-use super::table::deliver;
+use super::nat::{
+    NFT_META_L4PROTO, NFT_NAT_DNAT, NFT_PAYLOAD_TRANSPORT_HEADER, NFT_REG_1, Protocol, data, number, step,
+};
+use super::table::{NFT_PAYLOAD_NETWORK_HEADER, deliver, deliver_by};
 use super::{NFNL_SUBSYS_NFTABLES, NFPROTO_IPV4};
 
 // The numbers of linux/netfilter/nf_tables.h.
@@ -18,9 +24,6 @@ const NFT_MSG_DELSETELEM: u16 = (NFNL_SUBSYS_NFTABLES << 8) | 14;
 const NFT_SET_MAP: u32 = 0x8;
 const NFT_REG32_01: u32 = 9;
 const NFT_REG32_02: u32 = 10;
-const NFT_META_L4PROTO: u32 = 16;
-const NFT_PAYLOAD_NETWORK_HEADER: u32 = 1;
-const NFT_PAYLOAD_TRANSPORT_HEADER: u32 = 2;
 
 /// Each part of a key, and of what it leads to, fills so many bytes.
 const REGISTER: u32 = 4;
@@ -178,16 +181,34 @@ pub(super) fn maps(table: &str, redirections: &[Redirection]) -> Vec<(u16, Vec<u
 /// Put these into the maps of a table. `nft add element` sends the same.
 /// <https://man7.org/linux/man-pages/man8/nft.8.html>
 pub fn add_redirections(table: &str, redirections: &[Redirection]) -> Result<()> {
-    change(NFT_MSG_NEWSETELEM, "NFT_MSG_NEWSETELEM", table, redirections)
+    change(NFT_MSG_NEWSETELEM, "NFT_MSG_NEWSETELEM", table, redirections, deliver)
 }
 
 /// Take these out of them again: all, or none if one is not there. `nft delete element` sends the same.
 /// <https://man7.org/linux/man-pages/man8/nft.8.html>
 pub fn remove_redirections(table: &str, redirections: &[Redirection]) -> Result<()> {
-    change(NFT_MSG_DELSETELEM, "NFT_MSG_DELSETELEM", table, redirections)
+    change(NFT_MSG_DELSETELEM, "NFT_MSG_DELSETELEM", table, redirections, deliver_and_keep)
 }
 
-fn change(kind: u16, told: &str, table: &str, redirections: &[Redirection]) -> Result<()> {
+/// By a socket that stays open for the next ones: to close it, one waits until the kernel has cleared away what was
+/// removed, some ten milliseconds. It belongs to the network namespace that the first were in; in another one there is no
+/// such table.
+fn deliver_and_keep(messages: &[(u16, Vec<u8>)]) -> nix::Result<()> {
+    static KEPT: Mutex<Option<OwnedFd>> = Mutex::new(None);
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    let socket = kept.take().map_or_else(|| netlink::open(SockProtocol::NetlinkNetFilter), Ok)?;
+    deliver_by(&socket, messages)?;
+    *kept = Some(socket);
+    Ok(())
+}
+
+fn change(
+    kind: u16,
+    told: &str,
+    table: &str,
+    redirections: &[Redirection],
+    deliver: impl Fn(&[(u16, Vec<u8>)]) -> nix::Result<()>,
+) -> Result<()> {
     let messages = messages(kind, table, redirections);
     let args = || {
         let elements: Vec<String> = redirections.iter().map(ToString::to_string).collect();

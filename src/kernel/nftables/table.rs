@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
 
 use nix::sys::socket::SockProtocol;
 
@@ -20,7 +21,7 @@ const NFT_META_IIFNAME: u32 = 6;
 const NFT_META_OIFNAME: u32 = 7;
 const NFT_CMP_EQ: u32 = 0;
 const NFT_CMP_NEQ: u32 = 1;
-const NFT_PAYLOAD_NETWORK_HEADER: u32 = 1;
+pub(super) const NFT_PAYLOAD_NETWORK_HEADER: u32 = 1;
 const NFT_FIB_RESULT_ADDRTYPE: u32 = 3;
 const NFTA_FIB_F_DADDR: u32 = 1 << 1;
 const RTN_LOCAL: u32 = 2;
@@ -148,10 +149,15 @@ pub fn delete_table(table: &str) -> Result<()> {
 /// Only the last one is acknowledged: the answers to thousands would not fit into the socket. Errors come always, and
 /// before.
 pub(super) fn deliver(messages: &[(u16, Vec<u8>)]) -> nix::Result<()> {
+    deliver_by(&netlink::open(SockProtocol::NetlinkNetFilter)?, messages)
+}
+
+/// The same by a socket that is open.
+pub(super) fn deliver_by(socket: &OwnedFd, messages: &[(u16, Vec<u8>)]) -> nix::Result<()> {
     const WANTED: u16 = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_APPEND;
     let last = messages.len().saturating_sub(1);
     let flags = |at: usize| if at == last { WANTED | NLM_F_ACK } else { WANTED };
-    netlink::deliver(SockProtocol::NetlinkNetFilter, &batch_of(messages, flags), 1)
+    netlink::deliver_by(socket, &batch_of(messages, flags), 1)
 }
 
 fn new_chain(table: &str, hook: Hook) -> Vec<u8> {
