@@ -91,7 +91,8 @@ fn run(
     let mut qemu = command("setpriv");
     qemu.args(["--pdeathsig", "KILL", processor.qemu]);
     qemu.args(["-accel", "tcg,thread=multi,tb-size=256", "-cpu", &model(processor), "-machine", "pc"]);
-    qemu.args(["-smp", "2", "-m", "1G", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
+    // One processor: several would wait for each other, and for those of the machines beside this one.
+    qemu.args(["-smp", "1", "-m", "1G", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
     qemu.arg("-kernel").arg(&kernel.image).arg("-initrd").arg(initramfs);
     // A timer that this computer is too busy to emulate in time is no reason to panic.
     let parameters = "console=ttyS0 quiet panic=-1 no_timer_check mitigations=off init_on_alloc=0";

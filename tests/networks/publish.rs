@@ -116,7 +116,11 @@ fn one_of_many(host: &Host) {
     let expected = [8000, 8002, 8003].map(|port| format!("0.0.0.0:{port}->80/tcp"));
     assert_eq!(ports(), expected);
     let one = ["run", "-d", "--net", "web", "-p", "8000-8003:80", "tiny", "sleep", "1000"];
-    host.refuses_with(125, &one, "cannot publish 0.0.0.0:8000-8003->80/tcp: bind: address already in use");
+    host.refuses_with(
+        125,
+        &one,
+        "cannot publish 0.0.0.0:8000-8003->80/tcp: bind: each address is already in use",
+    );
     drop(taken);
     host.says(&one);
     assert_eq!(ports().len(), 4);

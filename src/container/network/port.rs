@@ -89,8 +89,8 @@ impl Port {
 
     /// That somebody has it.
     pub(super) fn taken(&self) -> Error {
-        let each = if self.last.is_some() { " by somebody each" } else { "" };
-        let why = format!("cannot publish {self}: bind: address already in use{each}");
+        let what = if self.last.is_some() { "each address is" } else { "address" };
+        let why = format!("cannot publish {self}: bind: {what} already in use");
         let hint = format!("without a port of the host one is drawn that is free: -p {}", self.container);
         Error::usage(why, hint)
     }
