@@ -242,8 +242,10 @@ fn janitor_killed_too(lesson: &str) {
         // Where an ordinary user's lesson is in a scope of systemd's, this takes its groups away with the scope.
         let there = stopped.run.cgroups().len();
         let in_scope = !common::is_root() && glassbox::probe::systemd::runs();
+        // A container of a lesson whose program has read the end of its input may be cleared away by its own supervisor.
+        let by_owner = lesson == "isolation" && there < cgroups;
         assert!(
-            there == cgroups || in_scope,
+            there == cgroups || in_scope || by_owner,
             "{when}: nobody has removed the {cgroups} cgroups, {there} are there"
         );
         let sweep = stopped.home.run(["sweep"]);
