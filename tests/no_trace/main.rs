@@ -153,10 +153,12 @@ impl Drop for Stopped {
 /// Somebody else on a busy machine may mount something for a moment.
 fn same_host(before: &Host, when: &str) {
     let started = Instant::now();
-    while Host::look() != *before && started.elapsed() < Duration::from_secs(10) {
+    let mut now = Host::look();
+    while now != *before && started.elapsed() < Duration::from_secs(10) {
         std::thread::sleep(Duration::from_millis(50));
+        now = Host::look();
     }
-    assert_eq!(Host::look(), *before, "{when} the host is not what it was");
+    assert_eq!(now, *before, "{when} the host is not what it was");
 }
 
 /// Do something at every pause of a lesson that can run here.
