@@ -160,5 +160,6 @@ pub fn find(id: &str) -> Option<&'static Lesson> {
 
 /// How many nodes a lesson can have, if the learner can choose that.
 pub fn nodes(lesson: &Lesson) -> Option<RangeInclusive<usize>> {
-    (lesson.id == hundred_nodes::LESSON.id).then_some(hundred_nodes::NODES)
+    let with = [(one_image::LESSON.id, one_image::NODES), (hundred_nodes::LESSON.id, hundred_nodes::NODES)];
+    with.into_iter().find(|(id, _)| *id == lesson.id).map(|(_, nodes)| nodes)
 }

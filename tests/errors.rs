@@ -72,11 +72,11 @@ fn wrong_step() {
         assert_problem(&ran, USAGE, &what, &format!("--from {last}"));
     }
     let ran = home.run(["learn", "pid", "--auto", "--nodes", "5"]);
-    assert_problem(&ran, USAGE, "the lesson pid has no nodes to be counted", "it is for hundred-nodes");
-    for nodes in ["1", "1001"] {
+    assert_problem(&ran, USAGE, "no nodes to be counted in pid", "it is for one-image, hundred-nodes");
+    for (nodes, nearest) in [("1", "2"), ("1001", "1000")] {
         let ran = home.run(["learn", "hundred-nodes", "--auto", "--nodes", nodes]);
         let what = format!("hundred-nodes has 2 to 1000 nodes, not {nodes}");
-        assert_problem(&ran, USAGE, &what, "a bridge of Linux has 1023 ports");
+        assert_problem(&ran, USAGE, &what, &format!("--nodes {nearest}"));
     }
     assert!(!home.state().exists(), "nothing is written before the arguments are understood");
 }

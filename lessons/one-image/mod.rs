@@ -4,6 +4,7 @@ mod lab;
 mod props;
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use crate::event::{kernel_doc, man};
 use crate::kernel::namespace::Kind;
@@ -27,6 +28,9 @@ pub(super) const LESSON: Lesson = Lesson {
     run,
     lab: lab::LAB,
 };
+
+/// How many containers there can be.
+pub(super) const NODES: RangeInclusive<usize> = 2..=1000;
 
 fn run(stage: &mut Stage) -> Result<()> {
     let first = the_first(stage)?;
@@ -68,7 +72,8 @@ fn the_first(stage: &mut Stage) -> Result<Containers> {
         "There is an image, and a container is to be started from it: a process with mounts and process numbers of its
          own, whose root is the image with an empty directory above it.",
     );
-    stage.backstage(an_image)?;
+    let wanted = stage.scene().nodes;
+    stage.backstage(|| an_image(wanted))?;
     let guess = stage.predict(
         "The container sees all of the image. What does it take on the disk?",
         &["as much as the image", "the programs that it runs", "what it has changed: nothing yet"],
@@ -110,7 +115,7 @@ fn the_first(stage: &mut Stage) -> Result<Containers> {
 // ANCHOR: all_of_them
 fn all_of_them(stage: &mut Stage, mut containers: Containers) -> Result<Containers> {
     stage.step("all the others");
-    let wanted = how_many(containers.millis[0]);
+    let wanted = how_many(stage.scene().nodes, containers.millis[0]);
     stage.say(
         "What can be done once can be done a hundred times. Each container gets three directories, a mount, and a process.
          On a slow machine there are fewer of them.",

@@ -2,12 +2,14 @@
 
 use std::time::Instant;
 
+use super::NODES;
 use crate::kernel::fs;
 use crate::kernel::mount::{Flags, mount};
 use crate::kernel::process::{Clone3, Sig, getpid, kill};
+use crate::machine::Refusal;
 use crate::probe::layers::{disk_use, room, tree};
 use crate::probe::{Reading, memory};
-use crate::stage::{Child, Result, Stage};
+use crate::stage::{Child, Error, Result, Stage};
 
 const KIB: u64 = 1 << 10;
 
@@ -18,15 +20,27 @@ const FEW: usize = 10;
 /// How long they may take together, in milliseconds.
 const PATIENCE: f64 = 2000.0;
 
-/// How many containers it is going to be, when the first one has taken so long.
-pub(super) fn how_many(first: f64) -> usize {
-    ((PATIENCE / first.max(1.0)) as usize).clamp(FEW, MANY)
+/// How many containers it is going to be: what the learner wants, or what suits a machine on which the first one has
+/// taken so long.
+pub(super) fn how_many(wanted: Option<usize>, first: f64) -> usize {
+    wanted.unwrap_or_else(|| ((PATIENCE / first.max(1.0)) as usize).clamp(FEW, MANY))
 }
 
-/// An image of a megabyte, or of less, where a hundred copies of that have no room.
-pub(super) fn an_image() -> Result<()> {
-    let room = room(".")?.min(memory::left()?) / 4 / MANY as u64;
-    let size = [1024 * KIB, 512 * KIB].into_iter().find(|size| *size <= room).unwrap_or(256 * KIB);
+/// An image of a megabyte, or of less, where as many copies of that have no room.
+pub(super) fn an_image(wanted: Option<usize>) -> Result<()> {
+    let room = room(".")?.min(memory::left()?) / 4;
+    let least = 256 * KIB;
+    if let Some(wanted) = wanted.filter(|wanted| *wanted as u64 * least > room) {
+        return Err(Error::Told(Refusal {
+            why: format!(
+                "{wanted} copies of an image want {} MiB of memory, which is more than a quarter of what is left",
+                (wanted as u64 * least) >> 20
+            ),
+            hint: format!("make fewer: --nodes {}", (room / least).max(*NODES.start() as u64)),
+        }));
+    }
+    let of_each = room / wanted.unwrap_or(MANY) as u64;
+    let size = [1024 * KIB, 512 * KIB].into_iter().find(|size| *size <= of_each).unwrap_or(least);
     ["image", "image/bin", "image/etc", "image/lib", "containers", "copies"]
         .iter()
         .try_for_each(fs::mkdir)?;

@@ -51,7 +51,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "STEP")]
     from: Option<usize>,
     /// How many containers there shall be, in a lesson that makes many [default: what suits the machine]
-    #[arg(long, value_name = "NUMBER", conflicts_with = "all")]
+    #[arg(long, value_name = "NUMBER")]
     nodes: Option<usize>,
     /// Put names in place of what differs from run to run: pids, namespaces, times
     #[arg(long, requires = "auto")]
@@ -138,21 +138,20 @@ pub(super) fn run(args: &Args, scope: &Scope) -> Outcome {
     Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Whether each of these lessons has nodes, and can have so many.
+/// Whether one of these lessons has nodes, and each that has can have so many.
 fn check_nodes(chosen: &[&Lesson], nodes: usize) -> Result<(), Problem> {
+    let with_nodes = |lesson: &&'static Lesson| lessons::nodes(lesson).is_some();
+    if !chosen.iter().any(|lesson| lessons::nodes(lesson).is_some()) {
+        let with: Vec<&str> = lessons::all().filter(with_nodes).map(|lesson| lesson.id).collect();
+        let names: Vec<&str> = chosen.iter().map(|lesson| lesson.id).collect();
+        let why = format!("there are no nodes to be counted in {}", names.join(", "));
+        return Err(Problem::usage(why, format!("leave --nodes away; it is for {}", with.join(", "))));
+    }
     for lesson in chosen {
-        let Some(sizes) = lessons::nodes(lesson) else {
-            let with =
-                lessons::all().filter(|lesson| lessons::nodes(lesson).is_some()).map(|lesson| lesson.id);
-            let hint = format!("leave --nodes away; it is for {}", with.collect::<Vec<_>>().join(", "));
-            return Err(Problem::usage(format!("the lesson {} has no nodes to be counted", lesson.id), hint));
-        };
-        if !sizes.contains(&nodes) {
-            let (least, most) = (sizes.start(), sizes.end());
-            let why = format!("{} has {least} to {most} nodes, not {nodes}", lesson.id);
-            let hint = format!("a bridge of Linux has 1023 ports, and no more: --nodes {most}");
-            return Err(Problem::usage(why, hint));
-        }
+        let Some(sizes) = lessons::nodes(lesson).filter(|sizes| !sizes.contains(&nodes)) else { continue };
+        let (least, most) = sizes.into_inner();
+        let why = format!("{} has {least} to {most} nodes, not {nodes}", lesson.id);
+        return Err(Problem::usage(why, format!("the nearest is --nodes {}", nodes.clamp(least, most))));
     }
     Ok(())
 }
