@@ -174,9 +174,12 @@ fn main() -> ExitCode {
             add(name, Box::new(move || test(lab)));
         }
     }
-    trials.extend(life::of_the_commands());
-    trials.extend(report::trials());
-    trials.extend(report_formats::trials());
+    // No machine makes a difference to these.
+    if common::sample().is_none() {
+        trials.extend(life::of_the_commands());
+        trials.extend(report::trials());
+        trials.extend(report_formats::trials());
+    }
     common::run_while_others_wait(trials)
 }
 

@@ -74,8 +74,12 @@ fn script(machine: &Machine, cells: &[Chosen], dir: &Path) -> std::io::Result<Ve
 
 /// How much of a cell is tried, as guest/cell.sh reads it.
 fn wanted(chosen: &Chosen) -> String {
-    let (lessons, suites) = (chosen.lessons().join(" "), chosen.suites().join(" "));
-    format!("number={} lessons='{lessons}' suites='{suites}'", chosen.number)
+    let (lessons, suites) = (chosen.lessons(), chosen.suites().join(" "));
+    let has_nodes = |id: &&str| glassbox::lessons::find(id).and_then(glassbox::lessons::nodes).is_some();
+    // A hundred show nothing here that ten do not.
+    let few = if lessons.iter().any(has_nodes) { "--nodes 10" } else { "" };
+    let lessons = lessons.join(" ");
+    format!("number={} lessons='{lessons}' few='{few}' suites='{suites}'", chosen.number)
 }
 
 fn run(
@@ -90,7 +94,7 @@ fn run(
     // A machine does not outlive whoever waits for it.
     let mut qemu = command("setpriv");
     qemu.args(["--pdeathsig", "KILL", processor.qemu]);
-    qemu.args(["-accel", "tcg,thread=multi,tb-size=256", "-cpu", &model(processor), "-machine", "pc"]);
+    qemu.args(["-accel", "tcg,thread=multi,tb-size=512", "-cpu", &model(processor), "-machine", "pc"]);
     // One processor: several would wait for each other, and for those of the machines beside this one.
     qemu.args(["-smp", "1", "-m", "1G", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
     qemu.arg("-kernel").arg(&kernel.image).arg("-initrd").arg(initramfs);

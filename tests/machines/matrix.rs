@@ -64,11 +64,12 @@ impl Matrix {
         let cells: Vec<Chosen> = of_this.copied().collect();
         let booted = boot(machine, &cells, tree, payload);
         for cell in cells {
-            let row = match &booted {
-                Ok(results) => judge(&cell, &results.of(&cell.slug())),
-                Err(why) => Row::failed(why.clone()),
-            };
-            self.finish(&cell, row);
+            let judged = booted.as_ref().map(|results| {
+                // Whatever goes wrong here, somebody waits for this cell.
+                std::panic::catch_unwind(|| judge(&cell, &results.of(&cell.slug())))
+                    .unwrap_or_else(|_| Row::failed("what came of it cannot be read: see above".into()))
+            });
+            self.finish(&cell, judged.unwrap_or_else(|why| Row::failed(why.clone())));
         }
     }
 

@@ -3,7 +3,7 @@
 results=$1
 shift
 . /payload/guest/programs.sh # glassbox, labs, no_trace, transcripts, snapshots: where they are
-. "$results/wanted"          # number, lessons, suites: how much is tried
+. "$results/wanted"          # number, lessons, few, suites: how much is tried
 cd /var/tmp || exit
 
 record() {
@@ -14,7 +14,7 @@ record() {
 }
 
 record doctor "$glassbox" doctor --format json "$@"
-record learn "$glassbox" learn $lessons --auto --format jsonl "$@"
+record learn "$glassbox" learn $lessons $few --auto --format jsonl "$@"
 
 # What cannot run here: how that is said, and whether it really cannot.
 for lesson in $(sed -n 's/.*"event":"skip","what":"the lesson \([^"]*\)".*/\1/p' "$results/learn.out"); do
