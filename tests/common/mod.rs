@@ -57,7 +57,7 @@ pub(crate) fn run(trials: Vec<Trial>) -> ExitCode {
 pub(crate) fn run_while_others_wait(trials: Vec<Trial>) -> ExitCode {
     let mut arguments = Arguments::from_args();
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    arguments.test_threads = arguments.test_threads.or(Some(6 * processors));
+    arguments.test_threads = arguments.test_threads.or(Some(20 * processors));
     run_with(arguments, trials)
 }
 
@@ -105,9 +105,22 @@ pub(crate) fn find_tool(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
 }
 
-/// The number of a sample, for machines that have no time for everything.
-pub(crate) fn sample() -> Option<usize> {
-    std::env::var("GLASSBOX_TEST_SAMPLE").ok()?.parse().ok()
+/// What is tried on a machine that has no time for everything.
+pub(crate) struct Sample {
+    /// Another one on each machine.
+    pub(crate) number: usize,
+    lessons: String,
+}
+
+impl Sample {
+    pub(crate) fn has(&self, lesson: &str) -> bool {
+        self.lessons.split(' ').any(|chosen| chosen == lesson)
+    }
+}
+
+pub(crate) fn sample() -> Option<Sample> {
+    let number = std::env::var("GLASSBOX_TEST_SAMPLE").ok()?.parse().ok()?;
+    Some(Sample { number, lessons: std::env::var("GLASSBOX_TEST_LESSONS").unwrap_or_default() })
 }
 
 /// Whether the tests run as root.

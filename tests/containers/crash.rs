@@ -45,7 +45,7 @@ fn at_every_step(command: &[&str], before: fn(&Host), stays: bool) {
     let mut kills = 0;
     for (at, step) in STEPS.into_iter().enumerate() {
         // Machines that have no time for everything take a part of it.
-        if sample().is_some_and(|sample| at % 2 != sample % 2) {
+        if sample().is_some_and(|sample| at % 2 != sample.number % 2) {
             continue;
         }
         // Each kind of step comes a few times; what comes later is like what came before.

@@ -108,11 +108,8 @@ impl Chosen {
 
     /// The suites that are run in it.
     fn suites(&self) -> &'static [&'static str] {
-        match self.extent {
-            Extent::Sample => &[],
-            Extent::Whole if self.cell.thorough => &["no_trace", "labs", "transcripts"],
-            Extent::Whole => &["no_trace", "labs"],
-        }
+        let is_thorough = self.cell.thorough && self.extent == Extent::Whole;
+        if is_thorough { &["no_trace", "labs", "transcripts"] } else { &["no_trace", "labs"] }
     }
 }
 

@@ -53,11 +53,12 @@ fn main() -> ExitCode {
     common::run_while_others_wait(trials)
 }
 
-/// Where there is no time for everything, one lesson of five, ended in one way at one of its pauses: another
+/// Where there is no time for everything, one lesson of ten, ended in one way at one of its pauses: another
 /// sample has others.
 fn is_in_sample(lesson: usize, way: usize) -> bool {
     common::sample().is_none_or(|sample| {
-        (lesson + sample).is_multiple_of(5) && way == (lesson / 5 + sample) % ENDINGS.len()
+        let lesson = lesson + sample.number;
+        lesson.is_multiple_of(10) && way == (lesson / 10) % ENDINGS.len()
     })
 }
 
@@ -168,7 +169,7 @@ fn at_every_pause(lesson: &str, test: &str, mut end: impl FnMut(&mut Stopped, &s
     }
     let when = |number: usize| format!("after {test} at pause {number} of {lesson}");
     if let Some(sample) = common::sample() {
-        let number = sample % 3 + 1;
+        let number = sample.number % 3 + 1;
         let there = Stopped::at(lesson, number).map(|stopped| (number, stopped));
         let (number, mut stopped) =
             there.or_else(|| Some((1, Stopped::at(lesson, 1)?))).expect("a lesson has a pause");

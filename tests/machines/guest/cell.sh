@@ -26,7 +26,7 @@ for lesson in $(sed -n 's/.*"event":"skip","what":"the lesson \([^"]*\)".*/\1/p'
 done
 
 # Every pause is too much for most machines: a sample, and each cell has another one.
-export GLASSBOX_TEST_SAMPLE=$number
+export GLASSBOX_TEST_SAMPLE=$number GLASSBOX_TEST_LESSONS="$lessons"
 for suite in $suites; do
     eval "record $suite \"\$$suite\""
 done
