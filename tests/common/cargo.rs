@@ -19,6 +19,13 @@ pub(crate) fn cargo(command: &str, target: &str, dir: &Path) -> Option<Command> 
     cargo.current_dir(env!("CARGO_MANIFEST_DIR")).env_remove("CARGO_ENCODED_RUSTFLAGS");
     cargo.args([command, "--offline", "--locked", "--quiet", "--bin", "glassbox", "--target", target]);
     cargo.arg("--target-dir").arg(dir);
+    // Whatever it is built for, it is built once, runs once, and nobody debugs it.
+    let quick = [
+        ("CARGO_PROFILE_DEV_OPT_LEVEL", "0"),
+        ("CARGO_PROFILE_DEV_DEBUG", "none"),
+        ("CARGO_INCREMENTAL", "0"),
+    ];
+    cargo.envs(quick);
     Some(cargo)
 }
 

@@ -40,5 +40,5 @@ fn main() -> ExitCode {
     trials.extend(crash::trials());
     trials.extend(lent::trials());
     trials.extend(escapes::trials());
-    common::run(trials)
+    common::run_while_others_wait(trials)
 }

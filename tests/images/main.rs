@@ -35,5 +35,5 @@ fn main() -> ExitCode {
     trials.extend(docker::trials());
     trials.extend(together::trials());
     trials.extend(crash::trials());
-    common::run(trials)
+    common::run_while_others_wait(trials)
 }

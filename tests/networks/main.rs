@@ -16,7 +16,7 @@ mod vxlan;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    common::run(
+    common::run_while_others_wait(
         [
             create::trials(),
             join::trials(),
