@@ -162,6 +162,10 @@ fn remove_one(records: &Records, container: &Container, force: bool) -> Result<(
                     return Err(Error::Running(container.created.name.clone()));
                 }
             }
+            // It was being started, and may run now.
+            Charge::Taken if container.state == State::Created => {
+                let _ = records.read(&container.id)?.map(|now| kill(&now, Sig::SIGKILL));
+            }
             Charge::Taken => {}
         }
         std::thread::sleep(Duration::from_micros(200));

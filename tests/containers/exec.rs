@@ -7,7 +7,7 @@ use libtest_mimic::Trial;
 use nix::sys::stat::Mode;
 
 use crate::common::host::Host;
-use crate::common::{GLASSBOX, finish, trial};
+use crate::common::{GLASSBOX, eventually, finish, has_tool, trial};
 use crate::detached::start;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -15,6 +15,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("exec: the same walls", walls),
         trial("exec: exit codes, streams, environment", process),
         trial("exec: a detached program", detached),
+        trial("exec: a container that is just being started", being_started),
         trial("exec and run: glassbox itself is not handed out", own_program),
     ]
 }
@@ -57,6 +58,37 @@ fn process() {
     let refused = host.glassbox(&["exec", "web", "true"]);
     assert_eq!(refused.code, Some(1), "{refused}");
     assert!(refused.err.contains("does not run"), "{refused}");
+}
+
+/// The maker learns that it has made a process, and stands still before it can write that down.
+const STANDS_STILL: &str = "inject=clone3:delay_exit=500000";
+
+fn being_started() {
+    const WHAT: &str = "a container that is just being started";
+    if !has_tool("strace", WHAT) {
+        return;
+    }
+    let Some(host) = Host::new(WHAT) else { return };
+    let met = |arguments: &[&str]| {
+        let mut command = host.home.command("strace");
+        command.args(["-q", "-o"]).arg(host.home.path().join("strace.log"));
+        command.args(["-e", "trace=clone3", "-e", STANDS_STILL, "--"]);
+        command.arg(host.home.program()).args(["run", "--name", "web", "tiny", "sleep", "1000"]);
+        let mut maker = command.spawn().unwrap();
+        let mut ran = host.glassbox(arguments);
+        eventually("it has a name", || {
+            ran = host.glassbox(arguments);
+            !ran.err.contains("there is no container")
+        });
+        if arguments[0] != "rm" {
+            host.says(&["rm", "-f", "web"]);
+        }
+        maker.wait().unwrap();
+        (ran.code, ran.out)
+    };
+    assert_eq!(met(&["exec", "web", "sh", "-c", "echo here"]), (Some(0), "here\n".into()));
+    assert_eq!(met(&["rm", "-f", "web"]), (Some(0), "web\n".into()));
+    assert!(host.left().is_empty(), "{:?}", host.left());
 }
 
 fn detached() {

@@ -56,7 +56,7 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
     // The container's processes are at work, and could get hold of what runs here.
     own_program::seal().map_err(coded)?;
     let records = records()?;
-    let container = records.find(&args.container)?;
+    let container = records.find_started(&args.container)?;
     container.running()?;
     if container.state == State::Paused {
         return Err(Error::State { name: container.created.name, state: "paused" }.into());

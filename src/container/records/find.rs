@@ -1,11 +1,28 @@
 //! Which container a person means.
 
-use std::fs;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
-use super::{Container, Id, Records, id};
+use super::{Container, Id, Records, State, id};
 use crate::container::error::{Error, Result};
 
+/// How long a start may take for one who waits for it. Step by step it takes longer, and then nobody waits.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 impl Records {
+    /// The same as [`find`](Self::find) as soon as it is started: its program can be at work a moment before that is
+    /// written down.
+    pub fn find_started(&self, given: &str) -> Result<Container> {
+        let begun = Instant::now();
+        loop {
+            let container = self.find(given)?;
+            if container.state != State::Created || begun.elapsed() > PATIENCE {
+                return Ok(container);
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// The container that a name, a number or the beginning of one means.
     pub fn find(&self, given: &str) -> Result<Container> {
         self.find_among(&mut None, given)
